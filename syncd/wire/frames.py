@@ -1,0 +1,266 @@
+"""Every frame that may cross the wire, as typed immutable records.
+
+One WebSocket message is one frame. In MessagePack a frame is an array: its tag, then its fields in
+the order written here; in JSON it is an object of the same fields by name, with the tag's name
+under ``frame``. Frames of a client are strict (an extra field is refused); frames of the server may
+grow trailing fields in later servers, which a client ignores. PROTOCOL.md is generated from this
+module: the docstrings below are its text.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from syncd import limits
+from syncd.model import (
+    CHAIN_BYTES,
+    EPOCH_BYTES,
+    AccountId,
+    Chain,
+    ConversationId,
+    DeviceId,
+    Epoch,
+    Identity,
+    Position,
+)
+
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=limits.INTEGER_MAX)]
+Number: TypeAlias = Annotated[int, Meta(ge=1, le=limits.INTEGER_MAX)]
+EpochField: TypeAlias = Annotated[Epoch, Meta(min_length=EPOCH_BYTES, max_length=EPOCH_BYTES)]
+ChainField: TypeAlias = Annotated[Chain, Meta(min_length=CHAIN_BYTES, max_length=CHAIN_BYTES)]
+ConversationField: TypeAlias = Annotated[
+    ConversationId, Meta(min_length=1, max_length=limits.CONVERSATION_CHARACTERS_MAX)
+]
+Instance: TypeAlias = Annotated[str, Meta(pattern=rf"\A[0-9a-f]{{{limits.INSTANCE_CHARACTERS}}}\Z")]
+
+# ---------------------------------------------------------------- records inside frames
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A message as its device sends it.
+
+    number: the sending device's counter, 1, 2, 3 ...; written to its outbox before the first send,
+        gaps allowed, never used again for another content.
+    kind: 1 = message.
+    conversation: where it goes; a direct conversation's id is the two account ids, sorted by
+        code point, joined by ``~``.
+    target: the identity of the entry that it is about; null for a message.
+    body: opaque; at most 32,768 bytes, else ``too_large``.
+    """
+
+    number: Number
+    kind: Annotated[int, Meta(ge=0, le=255)]
+    conversation: ConversationField
+    target: Identity | None
+    body: bytes
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """What a log holds. Its seq is not inside: it follows from the batch.
+
+    kind, conversation, target, body: as in the message that it was.
+    account: of the sender.
+    device, number: the sending device and its number: the entry's identity in every log.
+    time: the server's wall clock when it took the message, in milliseconds since 1970-01-01 UTC;
+        for people to read, never for order.
+    """
+
+    kind: Annotated[int, Meta(ge=0, le=255)]
+    conversation: ConversationId
+    account: AccountId
+    device: DeviceId
+    number: Number
+    target: Identity | None
+    time: Count
+    body: bytes
+
+    @property
+    def identity(self) -> Identity:
+        """(device, number): which message this is, in every log."""
+        return Identity(self.device, self.number)
+
+
+# ---------------------------------------------------------------- from the client
+
+
+class Hello(msgspec.Struct, frozen=True, array_like=True, tag=1, forbid_unknown_fields=True):
+    """The first frame of a socket, once: who I am and where I stand.
+
+    token: the device's credential.
+    instance: 16 hex digits, drawn at each start of the client process and stored by it before it
+        connects; ``fenced`` names the instance that took over.
+    position: the place that the device has durably stored; null when it holds nothing.
+    cursor: true asks for the device's own stored cursor instead (for consumers that hold what they
+        acknowledged elsewhere); then position is null.
+    window: stored entry bytes that may be under way unacknowledged; 65,536 to 4,194,304.
+    """
+
+    token: Annotated[str, Meta(min_length=1, max_length=limits.TOKEN_CHARACTERS_MAX)]
+    instance: Instance
+    position: Position | None
+    cursor: bool
+    window: Annotated[int, Meta(ge=limits.WINDOW_BYTES_MIN, le=limits.WINDOW_BYTES_MAX)]
+
+
+class Ack(msgspec.Struct, frozen=True, array_like=True, tag=2, forbid_unknown_fields=True):
+    """Everything up to seq is durably stored by this device. Cumulative.
+
+    epoch: of the log that is acknowledged; an ack of another epoch is ignored.
+    seq: any seq that was sent in this session; not below the session's last ack.
+    """
+
+    epoch: EpochField
+    seq: Count
+
+
+class Send(msgspec.Struct, frozen=True, array_like=True, tag=3, forbid_unknown_fields=True):
+    """Messages to append, judged one by one, in order. Not a transaction.
+
+    messages: 1 to 1,024, in rising order of number.
+    """
+
+    messages: Annotated[
+        tuple[Message, ...], Meta(min_length=1, max_length=limits.MESSAGES_PER_FRAME_MAX)
+    ]
+
+
+# ---------------------------------------------------------------- from the server
+
+
+class VerdictFields(msgspec.Struct, frozen=True, array_like=True):
+    """What every verdict carries.
+
+    account, device: whose token this was.
+    epoch: of the account's log.
+    floor: the last seq dropped by retention; the log holds floor+1 .. head.
+    head: the newest seq.
+    start: the seq after which batches begin.
+    chain: the chain at start: with epoch and start, the position to go on from.
+    missed: how many entries will come now: head - start.
+    sent: the highest message number that the server knows from this device.
+    """
+
+    account: AccountId
+    device: DeviceId
+    epoch: EpochField
+    floor: Count
+    head: Count
+    start: Count
+    chain: ChainField
+    missed: Count
+    sent: Count
+
+
+class Welcome(VerdictFields, frozen=True, array_like=True, tag=16):
+    """Verdict: nothing is missing. Batches follow from start."""
+
+
+class Truncated(VerdictFields, frozen=True, array_like=True, tag=17):
+    """Verdict: retention dropped entries that the device did not have. Batches follow from start.
+
+    missing: the first and last seq that are gone.
+    Also sent in place of a batch, when a trim passes the session.
+    """
+
+    missing: tuple[Count, Count]
+
+
+class Reset(VerdictFields, frozen=True, array_like=True, tag=18):
+    """Verdict: the device's past is not the log's past. Batches follow from start.
+
+    reason: ``epoch`` (another epoch), ``ahead`` (the position lies beyond the head) or ``forked``
+        (the chain at the position differs).
+    Also sent in place of a batch, when the log changes its epoch.
+    """
+
+    reason: str
+
+
+class Batch(msgspec.Struct, frozen=True, array_like=True, tag=19):
+    """Entries prev+1 .. to, every one of them. Applied only if prev equals the client's own seq.
+
+    prev: the seq before the first entry.
+    to: the seq of the last entry.
+    entries: exactly to - prev of them; the first has seq prev+1.
+    chain: the chain at to: with epoch and to, the position to store in the same transaction.
+    head: the newest seq when this was read.
+    """
+
+    prev: Count
+    to: Count
+    entries: tuple[Entry, ...]
+    chain: ChainField
+    head: Count
+
+
+class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=20):
+    """Sent every 20 s. The client's seq must equal to; anything else is a gap.
+
+    epoch: of the log.
+    head: the newest seq that the session knows of; above to is normal (the window is full).
+    to: the last seq that was sent in this session, or its start.
+    """
+
+    epoch: EpochField
+    head: Count
+    to: Count
+
+
+class AcceptedField(msgspec.Struct, frozen=True, array_like=True):
+    """One message that is durable.
+
+    number: the message's.
+    seq: its place in the sender's own log; null when it was trimmed.
+    duplicate: true when it had been accepted before.
+    """
+
+    number: Number
+    seq: Count | None
+    duplicate: bool
+
+
+class RefusedField(msgspec.Struct, frozen=True, array_like=True):
+    """One message that was not appended.
+
+    number: the message's.
+    code: of the table of message refusals.
+    """
+
+    number: Number
+    code: Count
+
+
+class Answers(msgspec.Struct, frozen=True, array_like=True, tag=21):
+    """What became of messages of this device.
+
+    accepted: those that are durable, in the order in which they were sent.
+    refused: those that were not appended. Each message that this frame answers is in one of both.
+    """
+
+    accepted: tuple[AcceptedField, ...]
+    refused: tuple[RefusedField, ...]
+
+
+class Goodbye(msgspec.Struct, frozen=True, array_like=True, tag=22):
+    """The last frame before the server closes, with the same code as the close frame.
+
+    code: the close code.
+    name: of the code, for people and logs.
+    instance: with ``fenced``, the client process that took over; else null.
+    retry_after: milliseconds that the client should wait at least; null when it may come at once
+        (with jitter).
+    """
+
+    code: Count
+    name: str
+    instance: str | None
+    retry_after: Count | None
+
+
+ClientFrame: TypeAlias = Hello | Ack | Send
+ServerFrame: TypeAlias = Welcome | Truncated | Reset | Batch | Heartbeat | Answers | Goodbye
+Verdict: TypeAlias = Welcome | Truncated | Reset
+Frame: TypeAlias = ClientFrame | ServerFrame
