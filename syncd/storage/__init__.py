@@ -1,0 +1,129 @@
+"""The one door to what is durable: logs, cursors, what was sent, and identity's rows.
+
+Storage speaks the words of model.py and never sees a frame. Everything that changes a log goes
+through `commit`, one transaction with one fsync for all that waits; everything that a session
+reads comes through `read`, many pages in one call. Backends: `memory` (the specification),
+`sqlite` (the embedded default). tests/storage/test_contract.py holds for each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from syncd.errors import Refusal
+from syncd.model import (
+    EPOCH_BYTES,
+    AccountId,
+    CursorScope,
+    Device,
+    DeviceId,
+    Done,
+    Epoch,
+    Page,
+    ReadRequest,
+    Seq,
+    Work,
+)
+
+UNKNOWN_EPOCH = Epoch(bytes(EPOCH_BYTES))
+"""The epoch of the page of an account that does not exist: no log ever has it."""
+
+
+class StorageError(Exception):
+    """The environment failed storage.
+
+    definite: nothing of the call was written and service may go on (a full disk before COMMIT,
+        rolled back). Otherwise the outcome is unknown: the process must stop and answer nothing.
+    refusal: what the messages concerned are answered when the failure is definite.
+    """
+
+    def __init__(self, text: str, *, definite: bool, refusal: Refusal | None = None) -> None:
+        super().__init__(text)
+        self.definite = definite
+        self.refusal = refusal
+
+
+class StoreRefused(Exception):
+    """The store cannot be opened as asked: wrong cursor scope, newer schema, lost pragma."""
+
+
+class Storage(Protocol):
+    """What a backend offers. Calls may be concurrent; `commit` calls are serialised inside."""
+
+    @property
+    def cursor_scope(self) -> CursorScope:
+        """By which key cursors are stored; fixed when the store was made."""
+
+    async def commit(self, work: Work) -> Done:
+        """Do all of `work` in one transaction; durable when this returns.
+
+        Openings, in order: the device exists, is not revoked and the credential is current (else
+        DEVICE_REVOKED, NOT_AUTHENTICATED for an unknown device or one of another account,
+        TOKEN_ROTATED); its generation rises by one; the snapshot is read after that.
+
+        Submissions, in order; each draft is judged on its own, first rule that applies:
+          a newer generation or revocation -> Superseded for the whole submission;
+          number remembered, same content -> Accepted(duplicate=True) with the first seq (None when
+            it lies at or below the floor); other content -> CONFLICT;
+          number not above the highest -> STALE when as many numbers as are remembered lie above
+            it, else SKIPPED;
+          a member that does not exist -> UNKNOWN_ACCOUNT;
+          else the record is appended to every member's log and the number is remembered.
+
+        Publications likewise, by (publisher, key): KEY_CONFLICT, NO_SUCH_ACCOUNT; an Accepted of a
+        publication has number 0 and the seq in the account's log.
+
+        Cursors: a mark of an older generation, an older epoch or beyond the head changes nothing;
+        a cursor never falls within its epoch.
+
+        Raises StorageError. Its caller owes: wake `grown` only after this returned; drafts speak
+        for the device's own account.
+        """
+
+    async def read(self, requests: Sequence[ReadRequest]) -> list[Page]:
+        """Committed pages, one per request, in order. Raises StorageError."""
+
+    async def heads(self, accounts: Sequence[AccountId]) -> Mapping[AccountId, Seq]:
+        """The committed head of each account that exists."""
+
+    async def trim(self, account: AccountId, before: Seq) -> Seq:
+        """Drop the entries below `before` (at most up to the head); the new floor.
+
+        Raises KeyError for an unknown account. A floor never falls.
+        """
+
+    async def close(self) -> None:
+        """Finish what was begun and let go of the files. Idempotent."""
+
+    # ------------------------------------------------------------ identity's rows
+
+    async def create_account(self, account: AccountId) -> bool:
+        """Make the account and its empty log, with a fresh epoch; False if it exists."""
+
+    async def create_device(
+        self, account: AccountId, device: DeviceId, name: str, platform: str, token_hash: bytes
+    ) -> None:
+        """Make a device of an account that exists, with credential 1 and generation 0.
+
+        Raises KeyError for an unknown account, and for a device id or token that is taken.
+        """
+
+    async def device_by_token(self, token_hash: bytes) -> Device | None:
+        """The device whose current token has this hash, revoked or not."""
+
+    async def devices(self, account: AccountId) -> list[Device]:
+        """Every device of the account, oldest first. Unknown accounts have none."""
+
+    async def change_credential(self, device: DeviceId, token_hash: bytes | None) -> Device:
+        """Rotate the device's token, or with None revoke the device for ever.
+
+        Either takes a new generation, so that no older session can append or move a cursor; a new
+        token is a new credential. Raises KeyError for an unknown device or a token that is taken.
+        """
+
+    async def add_key(self, name: str, key_hash: bytes) -> None:
+        """Keep an API key's hash under a name. Raises KeyError when the name is taken."""
+
+    async def key_name(self, key_hash: bytes) -> str | None:
+        """The name of the API key with this hash."""

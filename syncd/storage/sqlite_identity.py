@@ -1,0 +1,127 @@
+"""Accounts, devices and API keys in SQLite: synchronous functions over a connection.
+
+Each does what the door's method of the same name promises.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+
+from syncd import chain
+from syncd.model import EPOCH_BYTES, AccountId, CursorScope, Device, DeviceId
+from syncd.storage.cursors import cursor_key
+from syncd.storage.queries import load
+from syncd.storage.sqlite_commit import find_cursor, find_log
+from syncd.storage.transaction import snapshot, transact
+
+_SQL = load("sqlite")
+
+
+def create_account(
+    connection: sqlite3.Connection, account: AccountId, draw: Callable[[int], bytes] = os.urandom
+) -> bool:
+    """`draw` gives the random bytes of the epoch."""
+
+    def create(within: sqlite3.Connection) -> bool:
+        row = (account, draw(EPOCH_BYTES), chain.GENESIS, chain.GENESIS)
+        return within.execute(_SQL["create_log"], row).rowcount == 1
+
+    return transact(connection, create)
+
+
+def create_device(
+    connection: sqlite3.Connection,
+    account: AccountId,
+    device: DeviceId,
+    name: str,
+    platform: str,
+    *,
+    token_hash: bytes,
+) -> None:
+    def create(within: sqlite3.Connection) -> None:
+        log = find_log(within, account)
+        if log is None:
+            raise KeyError(account)
+        _insist(within, "create_device", (device, log.log, name, platform, token_hash), device)
+
+    transact(connection, create)
+
+
+def device_by_token(
+    connection: sqlite3.Connection, scope: CursorScope, token_hash: bytes
+) -> Device | None:
+    found = snapshot(connection, lambda within: _seen(within, scope, "device_by_token", token_hash))
+    return found[0] if found else None
+
+
+def devices(connection: sqlite3.Connection, scope: CursorScope, account: AccountId) -> list[Device]:
+    return snapshot(connection, lambda within: _seen(within, scope, "devices", account))
+
+
+def change_credential(
+    connection: sqlite3.Connection,
+    scope: CursorScope,
+    device: DeviceId,
+    token_hash: bytes | None,
+) -> Device:
+    def change(within: sqlite3.Connection) -> Device:
+        if token_hash is None:
+            within.execute(_SQL["revoke"], (device,))
+        else:
+            _insist(within, "rotate_token", (token_hash, device), device)
+        found = _seen(within, scope, "device", device)
+        if not found:
+            raise KeyError(device)
+        return found[0]
+
+    return transact(connection, change)
+
+
+def add_key(connection: sqlite3.Connection, name: str, key_hash: bytes) -> None:
+    transact(connection, lambda within: _insist(within, "add_key", (name, key_hash), name))
+
+
+def key_name(connection: sqlite3.Connection, key_hash: bytes) -> str | None:
+    row = snapshot(
+        connection, lambda within: within.execute(_SQL["key_name"], (key_hash,)).fetchone()
+    )
+    return None if row is None else str(row[0])
+
+
+def _insist(
+    connection: sqlite3.Connection, query: str, parameters: tuple[object, ...], key: str
+) -> None:
+    """Run `query`; what must be unique and is taken is a KeyError of `key`."""
+    try:
+        connection.execute(_SQL[query], parameters)
+    except sqlite3.IntegrityError as error:
+        raise KeyError(key) from error
+
+
+def _seen(
+    connection: sqlite3.Connection, scope: CursorScope, query: str, parameter: str | bytes
+) -> list[Device]:
+    """The devices that `query` finds, each with its cursor under the scope's key."""
+    found = []
+    for row in connection.execute(_SQL[query], (parameter,)).fetchall():
+        device, account, name, platform, credential, generation, sent, revoked, epoch, head = row
+        saved = find_cursor(connection, cursor_key(scope, device, account, platform))
+        cursor = saved[1] if saved and saved[0] == epoch else 0
+        found.append(
+            Device(
+                device=device,
+                account=account,
+                name=name,
+                platform=platform,
+                credential=credential,
+                generation=generation,
+                sent=sent,
+                revoked=bool(revoked),
+                epoch=epoch,
+                cursor=cursor,
+                head=head,
+            )
+        )
+    return found
