@@ -6,7 +6,7 @@ refusal answers two questions that a machine must be able to ask: did it *certai
 
     scope     goes to the peer as                                 `reconnect` means
     SOCKET    goodbye frame and close code, 4000-4999             connect again with jitter
-    MESSAGE   `refused` in an answers frame                       retryable: open a new socket, resend
+    MESSAGE   `refused` in an answers frame                       retryable: new socket, resend
     HTTP      status and JSON error                               repeat the request later
 
 Close codes 4000-4499 say "come back", 4500-4999 say "not by yourself".

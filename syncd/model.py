@@ -1,4 +1,4 @@
-"""The nouns of the service: accounts, devices, logs, positions, entries, and what storage trades in.
+"""The nouns of the service: accounts, devices, logs, positions, entries, what storage trades in.
 
 Everything above speaks in these words and nothing here knows of bytes on a wire, of SQL or of
 time. Vocabulary and reasons: DESIGN.md.
@@ -32,8 +32,8 @@ Seq: TypeAlias = int
 EPOCH_BYTES = 8
 CHAIN_BYTES = 8
 
-_ACCOUNT = re.compile(r"[A-Za-z0-9._@:+=-]{1,%d}" % limits.ACCOUNT_CHARACTERS_MAX)
-_DEVICE = re.compile(r"[0-9a-f]{%d}" % limits.DEVICE_ID_CHARACTERS)
+_ACCOUNT = re.compile(rf"[A-Za-z0-9._@:+=-]{{1,{limits.ACCOUNT_CHARACTERS_MAX}}}")
+_DEVICE = re.compile(rf"[0-9a-f]{{{limits.DEVICE_ID_CHARACTERS}}}")
 _DIRECT_SEPARATOR = "~"
 """Stands between the two accounts of a direct conversation; no account id may contain it."""
 

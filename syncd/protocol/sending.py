@@ -1,0 +1,122 @@
+"""From the device: its messages become drafts, and what became of them becomes answers.
+
+Only what could never have been accepted is refused here, without a look at the log: a retry of an
+accepted message must reach the log, where its number is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from syncd import errors
+from syncd.errors import Refusal
+from syncd.limits import BODY_BYTES_MAX, UNANSWERED_MESSAGES_MAX
+from syncd.model import (
+    Accepted,
+    AccountId,
+    DeviceId,
+    Draft,
+    Kind,
+    Outcome,
+    Refused,
+    Submission,
+    members_of_direct,
+)
+from syncd.wire.codec import content_of, pack_entry
+from syncd.wire.frames import AcceptedField, Answers, Message, RefusedField, Send
+
+
+class Sending:
+    """The sends of one session.
+
+    Once a message was refused retryably every later one gets the same refusal, until the device
+    opens a new socket: so the sends of one device keep their order.
+    """
+
+    __slots__ = (
+        "_account",
+        "_device",
+        "_generation",
+        "_refusing",
+        "_unanswered",
+        "_unanswered_max",
+        "sent",
+    )
+
+    def __init__(self, account: AccountId, device: DeviceId, generation: int, sent: int) -> None:
+        self._account = account
+        self._device = device
+        self._generation = generation
+        self._refusing: Refusal | None = None
+        self._unanswered = 0
+        self._unanswered_max = UNANSWERED_MESSAGES_MAX
+        self.sent = sent
+        """The highest number known from this device: what a verdict tells it."""
+
+    def take(self, frame: Send, wall_ms: int) -> tuple[Submission | None, tuple[Refused, ...]]:
+        """What to append of a frame, and what is refused at once; each in the frame's order."""
+        if self._refusing is not None:
+            refusing = self._refusing
+            return None, tuple(Refused(message.number, refusing) for message in frame.messages)
+        drafts: list[Draft] = []
+        refused: list[Refused] = []
+        for message in frame.messages:
+            judged = self._draft(message, wall_ms)
+            if isinstance(judged, Draft):
+                drafts.append(judged)
+            else:
+                refused.append(Refused(message.number, judged))
+        self._unanswered += len(drafts)
+        if not drafts:
+            return None, tuple(refused)
+        return Submission(self._device, self._generation, tuple(drafts)), tuple(refused)
+
+    def overrun(self) -> bool:
+        """Whether the device has more messages unanswered than it may."""
+        return self._unanswered > self._unanswered_max
+
+    def restart(self) -> None:
+        """A verdict is given during the session: the device sends again what it has no answer to,
+        while the first copies are still under way here. No device can bring this about."""
+        self._unanswered_max += UNANSWERED_MESSAGES_MAX
+
+    def committed(self, outcomes: Sequence[Outcome]) -> None:
+        """Take note of what became of an earlier submission."""
+        self._unanswered -= len(outcomes)
+        for outcome in outcomes:
+            if isinstance(outcome, Accepted):
+                self.sent = max(self.sent, outcome.number)
+            elif outcome.refusal.reconnect:
+                self._refusing = outcome.refusal
+
+    def _draft(self, message: Message, wall_ms: int) -> Draft | Refusal:
+        if message.kind != Kind.MESSAGE or message.target is not None:
+            return errors.UNSUPPORTED_KIND
+        if len(message.body) > BODY_BYTES_MAX:
+            return errors.TOO_LARGE
+        members = members_of_direct(message.conversation)
+        if members is None:
+            return errors.UNKNOWN_CONVERSATION
+        if self._account not in members:
+            return errors.NOT_A_MEMBER
+        one, other = members
+        peer = other if one == self._account else one
+        logs = (self._account,) if peer == self._account else (self._account, peer)
+        record = pack_entry(message, self._account, self._device, wall_ms)
+        return Draft(self._account, self._device, message.number, content_of(message), logs, record)
+
+
+def answers(outcomes: Sequence[Outcome]) -> Answers:
+    """The frame that tells the device what became of its messages."""
+    return Answers(
+        tuple(
+            AcceptedField(outcome.number, outcome.seq, outcome.duplicate)
+            for outcome in outcomes
+            if isinstance(outcome, Accepted)
+        ),
+        tuple(
+            RefusedField(outcome.number, outcome.refusal.code)
+            for outcome in outcomes
+            if isinstance(outcome, Refused)
+        ),
+    )

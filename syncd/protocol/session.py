@@ -1,0 +1,398 @@
+"""The server's side of one connection: events in, commands out, time as an argument.
+
+Rule 1: everything that changes a session's state is decided in this file (with its two halves,
+delivery.py and sending.py); nothing here waits, reads a clock or touches a socket.
+Rule 2: the table at the end is total. What a peer may not do there is refused with a code; what
+our own shell may not do is an assertion, because it can only be a bug.
+
+A session handles one *frame* per event, never one message, and holds no queue: the log is the
+queue, the window says what is on the wire, and storage says the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, TypeAlias, get_args
+
+from syncd import errors, limits
+from syncd.errors import Refusal
+from syncd.model import (
+    AccountId,
+    CursorMark,
+    CursorScope,
+    DeviceId,
+    Epoch,
+    Opening,
+    OpeningRequest,
+    Position,
+    Seq,
+)
+from syncd.protocol import commands, events
+from syncd.protocol.delivery import Delivery
+from syncd.protocol.sending import Sending, answers
+from syncd.protocol.verdict import Judgement, Reason, judge
+from syncd.protocol.window import AckJudgement
+from syncd.wire.frames import (
+    Ack,
+    Heartbeat,
+    Hello,
+    Reset,
+    Send,
+    Truncated,
+    Verdict,
+    Welcome,
+)
+
+Commands: TypeAlias = list[commands.Command]
+
+
+class State(Enum):
+    """Where a session is."""
+
+    GREETING = "greeting"
+    """The socket is open; a hello must come."""
+    ADMITTING = "admitting"
+    """Somebody finds out whose token it is."""
+    OPENING = "opening"
+    """Storage takes the generation and the snapshot."""
+    LIVE = "live"
+    """A verdict was given: batches, acks and sends flow."""
+    CLOSED = "closed"
+    """A goodbye was said or the socket is gone; late completions fall on deaf ears."""
+
+
+class Session:
+    """One device's connection, from its first byte to its close.
+
+    The caller owes: feed every event that happens, perform every command in order, call again with
+    TimePassed when `deadline()` has come. After a Close command no event brings further commands.
+    """
+
+    __slots__ = (
+        "_cursor_hello",
+        "_deadline",
+        "_delivery",
+        "_position",
+        "_scope",
+        "_sending",
+        "_window_bytes",
+        "account",
+        "device",
+        "generation",
+        "instance",
+        "state",
+    )
+
+    def __init__(self, scope: CursorScope, now: float) -> None:
+        self.state: State = State.GREETING
+        self.account = AccountId("")
+        self.device = DeviceId("")
+        self.generation = 0
+        self.instance = ""
+        self._scope: Final = scope
+        self._deadline: float | None = now + limits.HELLO_TIMEOUT_S
+        self._position: Position | None = None
+        self._cursor_hello = False
+        self._window_bytes = limits.WINDOW_BYTES_MIN
+        self._delivery: Delivery | None = None
+        self._sending: Sending | None = None
+
+    def __repr__(self) -> str:
+        place = ""
+        if self._delivery is not None:
+            window = self._delivery.window
+            place = f" {window.acked}<={window.sent}<={self._delivery.head}"
+        return f"<Session {self.state.value} {self.account}/{self.device}{place}>"
+
+    def deadline(self) -> float | None:
+        """When to call again with TimePassed at the latest; None when time means nothing."""
+        return None if self.state is State.CLOSED else self._deadline
+
+    def handle(self, event: events.Event, now: float) -> Commands:
+        """What to do about `event`, in order. `now` is monotonic, in seconds."""
+        return TABLE[self.state, type(event)].action(self, event, now)
+
+    # -------------------------------------------------------- the hello
+
+    def _greeted(self, event: events.Received, now: float) -> Commands:
+        hello = event.frame
+        if not isinstance(hello, Hello) or (hello.cursor and hello.position is not None):
+            return self._close(errors.OUT_OF_TURN)
+        self.instance = hello.instance
+        self._position, self._cursor_hello = hello.position, hello.cursor
+        self._window_bytes = hello.window
+        self.state, self._deadline = State.ADMITTING, None
+        return [commands.Authenticate(hello.token)]
+
+    def _admitted(self, event: events.Admitted, now: float) -> Commands:
+        self.account, self.device = event.account, event.device
+        self._delivery = Delivery(self._window_bytes)
+        self.state = State.OPENING
+        stated = None if self._position is None else self._position.seq
+        return [
+            commands.Open(
+                OpeningRequest(event.account, event.device, event.credential, self.instance, stated)
+            )
+        ]
+
+    def _opened(self, event: events.Opened, now: float) -> Commands:
+        opening = event.opening
+        judgement = judge(self._position, self._cursor_hello, opening, self._scope)
+        self.generation = opening.generation
+        self._sending = Sending(self.account, self.device, opening.generation, opening.sent)
+        self.state, self._deadline = State.LIVE, now + limits.HEARTBEAT_INTERVAL_S
+        result = self._confirmed(judgement, opening)
+        result.append(self._begin(judgement, opening.epoch, opening.floor, opening.head))
+        return result + self._pump()
+
+    def _confirmed(self, judgement: Judgement, opening: Opening) -> Commands:
+        """What a stated position (or a cursor) tells us, beside the verdict."""
+        position = self._position
+        stated = opening.cursor if position is None else position.seq
+        if judgement.reason in (Reason.AHEAD, Reason.FORKED):
+            assert stated is not None
+            return [self._alarm(judgement.reason, stated, opening.head)]
+        if position is not None and judgement.reason is None and judgement.missing is None:
+            # A valid stated position is also an acknowledgement.
+            return [self._save(opening.epoch, position.seq)]
+        return []
+
+    def _begin(self, judgement: Judgement, epoch: Epoch, floor: Seq, head: Seq) -> commands.Command:
+        """Take up the place that the verdict gives, and say so."""
+        assert self._delivery is not None
+        self._delivery.begin(judgement, epoch, head)
+        return commands.Reply(self._verdict(judgement, epoch, floor, head))
+
+    def _verdict(self, judgement: Judgement, epoch: Epoch, floor: Seq, head: Seq) -> Verdict:
+        assert self._sending is not None
+        start, sent = judgement.start, self._sending.sent
+        fields = (self.account, self.device, epoch, floor, head, start, judgement.chain)
+        if judgement.reason is not None:
+            return Reset(*fields, head - start, sent, judgement.reason.value)
+        if judgement.missing is not None:
+            return Truncated(*fields, head - start, sent, judgement.missing)
+        return Welcome(*fields, head - start, sent)
+
+    # -------------------------------------------------------- towards the device
+
+    def _woken(self, event: events.Woken, now: float) -> Commands:
+        assert self._delivery is not None
+        # While opening, the log may have grown since the snapshot: the first pump looks again.
+        self._delivery.wake()
+        return self._pump() if self.state is State.LIVE else []
+
+    def _pump(self) -> Commands:
+        assert self._delivery is not None
+        request = self._delivery.next_read(self.account)
+        return [] if request is None else [commands.Read(request)]
+
+    def _page_read(self, event: events.PageRead, now: float) -> Commands:
+        assert self._delivery is not None
+        page, place = event.page, self._delivery.window.sent
+        changed = self._delivery.changed(page)
+        if changed is not None and changed.reason is Reason.AHEAD:
+            # A loss within one epoch. An ack under way could be of either past, so none may be
+            # believed on this socket: the next hello states its place and gets the verdict.
+            alarm = self._alarm(Reason.AHEAD, place, page.head)
+            return [alarm, *self._close(errors.STORAGE_UNAVAILABLE)]
+        if changed is not None:
+            assert self._sending is not None
+            self._sending.restart()
+            return [self._begin(changed, page.epoch, page.floor, page.head), *self._pump()]
+        prev = self._delivery.take(page)
+        return ([] if prev is None else [commands.Deliver(prev, page)]) + self._pump()
+
+    def _heartbeat(self, event: events.TimePassed, now: float) -> Commands:
+        assert self._delivery is not None
+        if self._deadline is None or now < self._deadline:
+            return []
+        self._deadline = now + limits.HEARTBEAT_INTERVAL_S
+        delivery = self._delivery
+        return [commands.Reply(Heartbeat(delivery.epoch, delivery.head, delivery.window.sent))]
+
+    # -------------------------------------------------------- from the device
+
+    def _received(self, event: events.Received, now: float) -> Commands:
+        match event.frame:
+            case Ack():
+                return self._ack(event.frame)
+            case Send():
+                return self._send(event.frame, event.wall_ms)
+            case Hello():
+                return self._close(errors.OUT_OF_TURN)
+
+    def _ack(self, frame: Ack) -> Commands:
+        assert self._delivery is not None
+        match self._delivery.ack(frame.epoch, frame.seq):
+            case AckJudgement.BACKWARDS:
+                return self._close(errors.ACK_BACKWARDS)
+            case AckJudgement.BEYOND_SENT:
+                return self._close(errors.ACK_BEYOND_SENT)
+            case AckJudgement.TAKEN:
+                return [self._save(frame.epoch, frame.seq), *self._pump()]
+            case None:
+                return []
+
+    def _send(self, frame: Send, wall_ms: int) -> Commands:
+        assert self._sending is not None
+        submission, refused = self._sending.take(frame, wall_ms)
+        if self._sending.overrun():
+            return self._close(errors.TOO_MANY_UNANSWERED)
+        result: Commands = [commands.Reply(answers(refused))] if refused else []
+        if submission is not None:
+            result.append(commands.Append(submission))
+        return result
+
+    def _committed(self, event: events.Committed, now: float) -> Commands:
+        assert self._sending is not None
+        self._sending.committed(event.outcomes)
+        return [commands.Reply(answers(event.outcomes))]
+
+    # -------------------------------------------------------- the end
+
+    def _close(self, refusal: Refusal, instance: str | None = None) -> Commands:
+        self.state, self._deadline = State.CLOSED, None
+        return [commands.Close(refusal, instance)]
+
+    def _refused(self, event: Refusing, now: float) -> Commands:
+        return self._close(event.refusal)
+
+    def _out_of_turn(self, event: events.Received, now: float) -> Commands:
+        return self._close(errors.OUT_OF_TURN)
+
+    def _late_hello(self, event: events.TimePassed, now: float) -> Commands:
+        if self._deadline is None or now < self._deadline:
+            return []
+        return self._close(errors.HELLO_TIMEOUT)
+
+    def _superseded(self, event: events.Superseded, now: float) -> Commands:
+        return self._close(errors.FENCED, event.instance)
+
+    def _read_failed(self, event: events.ReadFailed, now: float) -> Commands:
+        return self._close(errors.STORAGE_UNAVAILABLE)
+
+    def _drained(self, event: events.Draining, now: float) -> Commands:
+        return self._close(errors.DRAINING)
+
+    def _stalled(self, event: events.WriteStalled, now: float) -> Commands:
+        return self._close(errors.SLOW_READER)
+
+    def _gone(self, event: events.Disconnected, now: float) -> Commands:
+        self.state, self._deadline = State.CLOSED, None
+        return []
+
+    def _deaf(self, event: events.Event, now: float) -> Commands:
+        return []
+
+    def _impossible(self, event: events.Event, now: float) -> Commands:
+        raise AssertionError(f"{self!r} cannot meet {type(event).__name__}")
+
+    # -------------------------------------------------------- small things
+
+    def _save(self, epoch: Epoch, seq: Seq) -> commands.Command:
+        mark = CursorMark(self.account, self.device, self.generation, epoch, seq)
+        return commands.SaveCursor(mark)
+
+    def _alarm(self, reason: Reason, stated: Seq, head: Seq) -> commands.Command:
+        facts: dict[str, str | int] = {"account": self.account, "device": self.device}
+        return commands.Alarm(reason.value, facts | {"stated": stated, "head": head})
+
+
+# ------------------------------------------------------------ the table
+
+Refusing: TypeAlias = events.Malformed | events.NotAdmitted | events.NotOpened | events.Ended
+Action: TypeAlias = Callable[[Session, Any, float], Commands]
+"""What is done about an event: the one place where an event's type follows from its row."""
+
+EVENTS: tuple[type[events.Event], ...] = get_args(events.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a session does about an event in a state, and where that may lead."""
+
+    action: Action
+    next: tuple[State, ...]
+    note: str
+
+
+_SHUT = (State.CLOSED,)
+_MAYBE_SHUT = (State.LIVE, State.CLOSED)
+
+_RULES: dict[State, dict[type[events.Event], Row]] = {
+    State.GREETING: {
+        events.Received: Row(
+            Session._greeted,
+            (State.ADMITTING, State.CLOSED),
+            "a hello is authenticated; anything else: out_of_turn",
+        ),
+        events.TimePassed: Row(
+            Session._late_hello, (State.GREETING, State.CLOSED), "hello_timeout when due"
+        ),
+    },
+    State.ADMITTING: {
+        events.Received: Row(Session._out_of_turn, _SHUT, "nothing before the verdict"),
+        events.Admitted: Row(
+            Session._admitted, (State.OPENING,), "take a generation and a snapshot"
+        ),
+        events.NotAdmitted: Row(Session._refused, _SHUT, "close with its code"),
+        events.TimePassed: Row(Session._deaf, (State.ADMITTING,), "no deadline"),
+    },
+    State.OPENING: {
+        events.Received: Row(Session._out_of_turn, _SHUT, "nothing before the verdict"),
+        events.Opened: Row(Session._opened, (State.LIVE,), "the verdict; read from its start"),
+        events.NotOpened: Row(Session._refused, _SHUT, "close with its code"),
+        events.Woken: Row(Session._woken, (State.OPENING,), "look again once live"),
+        events.Ended: Row(Session._refused, _SHUT, "revoked or rotated"),
+        events.TimePassed: Row(Session._deaf, (State.OPENING,), "no deadline"),
+    },
+    State.LIVE: {
+        events.Received: Row(
+            Session._received, _MAYBE_SHUT, "ack, send; a second hello: out_of_turn"
+        ),
+        events.Committed: Row(Session._committed, (State.LIVE,), "answers"),
+        events.PageRead: Row(
+            Session._page_read,
+            _MAYBE_SHUT,
+            "a batch; truncated or reset if the log changed; storage_unavailable on a loss",
+        ),
+        events.ReadFailed: Row(Session._read_failed, _SHUT, "storage_unavailable"),
+        events.Woken: Row(Session._woken, (State.LIVE,), "read, if there is room"),
+        events.Superseded: Row(Session._superseded, _SHUT, "fenced, naming who took over"),
+        events.Ended: Row(Session._refused, _SHUT, "revoked or rotated"),
+        events.TimePassed: Row(Session._heartbeat, (State.LIVE,), "heartbeat when due"),
+    },
+    State.CLOSED: {},
+}
+_ANY_OPEN: dict[type[events.Event], Row] = {
+    events.Malformed: Row(Session._refused, _SHUT, "close with its code"),
+    events.Draining: Row(Session._drained, _SHUT, "draining"),
+    events.WriteStalled: Row(Session._stalled, _SHUT, "slow_reader"),
+    events.Disconnected: Row(Session._gone, _SHUT, "nobody left to tell"),
+}
+_IMPOSSIBLE = Row(Session._impossible, (), "cannot happen: a bug of the shell")
+_IGNORED = Row(Session._deaf, _SHUT, "ignored")
+
+
+def _rule(state: State, event: type[events.Event]) -> Row:
+    if state is State.CLOSED:
+        return _IGNORED
+    return _RULES[state].get(event) or _ANY_OPEN.get(event) or _IMPOSSIBLE
+
+
+TABLE = {(state, event): _rule(state, event) for state in State for event in EVENTS}
+
+
+def table() -> list[tuple[str, str, str, str]]:
+    """The machine as text: state, event, next states, note. DESIGN.md and PROTOCOL.md show it."""
+    return [
+        (
+            state.value,
+            event.__name__,
+            ", ".join(following.value for following in row.next) or "-",
+            row.note,
+        )
+        for (state, event), row in TABLE.items()
+    ]

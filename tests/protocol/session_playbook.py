@@ -1,0 +1,147 @@
+"""Plays for the server's session: what happens, and what it must ask for, line by line.
+
+    Playbook().event(Received(hello, 0)).commands(Authenticate("token"))
+
+A play that leaves an event's commands unsaid fails at the next event. ANYTHING stands for a value
+that does not matter to the play.
+"""
+
+from __future__ import annotations
+
+from difflib import ndiff
+from typing import Any
+
+from syncd import chain
+from syncd.model import CursorScope, Epoch, Opening, OpeningRequest, Position, Seq
+from syncd.protocol import commands, events
+from syncd.protocol.session import Session, State
+from syncd.wire.frames import Ack, ClientFrame, Hello, Welcome
+from tests.drafts import ALICE, EPOCH, PHONE
+
+WINDOW = 65_536
+INSTANCE = "00112233aabbccdd"
+TOKEN = "a token"
+NOWHERE = chain.shown(chain.GENESIS)
+
+
+class _Anything:
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "ANYTHING"
+
+
+ANYTHING: Any = _Anything()
+
+
+class Playbook:
+    """One session in a play. `now` is the play's clock; set it to let time pass."""
+
+    def __init__(self, scope: CursorScope = CursorScope.DEVICE) -> None:
+        self.now = 100.0
+        self.session = Session(scope, self.now)
+        self._unsaid: list[commands.Command] | None = None
+        self._event: events.Event | None = None
+
+    def event(self, event: events.Event) -> Playbook:
+        """This happens."""
+        assert not self._unsaid, f"nothing was said about {self._event}: {self._unsaid}"
+        self._event = event
+        self._unsaid = self.session.handle(event, self.now)
+        return self
+
+    def frame(self, frame: ClientFrame) -> Playbook:
+        """The client sends this."""
+        return self.event(events.Received(frame, 0))
+
+    def ack(self, seq: Seq, epoch: Epoch = EPOCH) -> Playbook:
+        """The client acknowledges up to `seq`."""
+        return self.frame(Ack(epoch, seq))
+
+    def commands(self, *expected: commands.Command) -> Playbook:
+        """The session asks for exactly this."""
+        found, self._unsaid = self._unsaid, None
+        assert found is not None, "no event happened since the last commands"
+        # The expected side first: its placeholders decide what is equal.
+        if list(expected) != found:
+            before, after = [[repr(each) for each in side] for side in (expected, found)]
+            difference = "\n".join(ndiff(before, after))
+            raise AssertionError(f"after {self._event}:\n{difference}")
+        return self
+
+    def none(self) -> Playbook:
+        """The session asks for nothing."""
+        return self.commands()
+
+    def ends_in(self, state: State) -> Playbook:
+        """The session is in this state, and all was said."""
+        assert not self._unsaid, f"nothing was said about {self._event}: {self._unsaid}"
+        assert self.session.state is state
+        return self
+
+
+def hello(position: Position | None = None, *, cursor: bool = False) -> Hello:
+    return Hello(TOKEN, INSTANCE, position, cursor, WINDOW)
+
+
+def opening(
+    head: Seq = 0,
+    *,
+    floor: Seq = 0,
+    generation: int = 1,
+    sent: int = 0,
+    stated_chain: Any = None,
+    cursor: Seq | None = None,
+    cursor_chain: Any = None,
+    outdated: bool = False,
+) -> Opening:
+    return Opening(
+        generation=generation,
+        epoch=EPOCH,
+        floor=floor,
+        floor_chain=NOWHERE,
+        head=head,
+        sent=sent,
+        stated_chain=stated_chain,
+        cursor=cursor,
+        cursor_chain=cursor_chain,
+        cursor_outdated=outdated,
+    )
+
+
+def greeting(play: Playbook) -> Playbook:
+    """The session as it is when its socket opens."""
+    return play
+
+
+def admitting(play: Playbook, asked: Hello | None = None) -> Playbook:
+    """Up to the hello."""
+    return play.frame(asked or hello()).commands(commands.Authenticate(TOKEN))
+
+
+def opened(play: Playbook, asked: Hello | None = None) -> Playbook:
+    """Up to the question to storage."""
+    asked = asked or hello()
+    stated = None if asked.position is None else asked.position.seq
+    return (
+        admitting(play, asked)
+        .event(events.Admitted(ALICE, PHONE, 1))
+        .commands(commands.Open(OpeningRequest(ALICE, PHONE, 1, INSTANCE, stated)))
+    )
+
+
+def live(play: Playbook | None = None) -> Playbook:
+    """An empty log, a device that holds nothing: welcome, and nothing to read."""
+    welcome = Welcome(ALICE, PHONE, EPOCH, 0, 0, 0, NOWHERE, 0, 0)
+    return (
+        opened(play or Playbook()).event(events.Opened(opening())).commands(commands.Reply(welcome))
+    )
+
+
+def closed(play: Playbook) -> Playbook:
+    """A session whose socket is gone."""
+    return play.event(events.Disconnected()).none()

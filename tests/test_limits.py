@@ -1,0 +1,78 @@
+"""Every bound has its reason beside it, and the largest things that may be sent do fit."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from syncd import limits
+from syncd.model import AccountId, DeviceId, Identity, Kind, direct
+from syncd.wire.codec import JsonCodec, MsgpackCodec, pack_entry
+from syncd.wire.frames import Message, Send
+
+SOURCE = ast.parse(Path(limits.__file__).read_text(encoding="utf-8"))
+CONSTANTS = [name for name in vars(limits) if name.isupper()]
+UNITS = ("_BYTES", "_BYTES_MAX", "_BYTES_MIN", "_BYTES_DEFAULT", "_S", "_DAYS", "_CHARACTERS")
+COUNTS = {
+    "INTEGER_MAX",
+    "MESSAGES_PER_FRAME_MAX",
+    "UNANSWERED_MESSAGES_MAX",
+    "REMEMBERED_MESSAGES",
+    "HEARTBEATS_MISSED_MAX",
+    "COMMIT_MESSAGES_MAX",
+}
+
+LONGEST = AccountId("z" * limits.ACCOUNT_CHARACTERS_MAX)
+DEVICE = DeviceId("f" * limits.DEVICE_ID_CHARACTERS)
+
+
+def largest(target: Identity | None = None) -> Message:
+    body = bytes(limits.BODY_BYTES_MAX)
+    return Message(limits.INTEGER_MAX, Kind.MESSAGE, direct(LONGEST, LONGEST), target, body)
+
+
+def test_every_bound_has_its_reason_beside_it() -> None:
+    reasoned = set()
+    waiting: list[str] = []
+    for statement in SOURCE.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                waiting.append(name)
+            case ast.Expr(value=ast.Constant(value=str())):
+                reasoned.update(waiting)
+                waiting = []
+    assert reasoned == set(CONSTANTS)
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_every_bound_has_its_unit_in_its_name(name: str) -> None:
+    assert name in COUNTS or re.sub("_M(AX|IN)$", "", name).endswith(UNITS)
+    assert getattr(limits, name) > 0
+
+
+@pytest.mark.parametrize("codec", [MsgpackCodec(), JsonCodec()])
+def test_a_largest_message_fits_a_frame(codec: MsgpackCodec | JsonCodec) -> None:
+    frame = Send((largest(Identity(DEVICE, limits.INTEGER_MAX)),))
+    encoded = codec.encode(frame)
+    assert len(encoded) <= limits.CLIENT_FRAME_BYTES_MAX
+    assert codec.decode_client(encoded) == frame
+
+
+def test_a_largest_entry_keeps_to_its_bound() -> None:
+    record = pack_entry(
+        largest(Identity(DEVICE, limits.INTEGER_MAX)), LONGEST, DEVICE, limits.INTEGER_MAX
+    )
+    assert len(record.header) + len(record.body) <= limits.ENTRY_BYTES_MAX
+
+
+@pytest.mark.parametrize("codec", [MsgpackCodec(), JsonCodec()])
+def test_a_batch_of_smallest_entries_fits_a_frame_of_the_server(
+    codec: MsgpackCodec | JsonCodec,
+) -> None:
+    small = Message(1, Kind.MESSAGE, direct(AccountId("a"), AccountId("b")), None, b"")
+    record = pack_entry(small, AccountId("a"), DEVICE, 0)
+    entry = record.header + record.body
+    count = limits.BATCH_BYTES_MAX // len(entry)
+    frame = codec.batch(0, count, entry * count, b"12345678", count)  # type: ignore[arg-type]
+    assert len(frame) <= limits.SERVER_FRAME_BYTES_MAX
