@@ -1,0 +1,138 @@
+"""The SDK: `connect` gives you a device; iterate over it, send with it.
+
+    async with connect("wss://host/v1/sync", token=token, store="laptop.db") as device:
+        await device.send_to("bob", b"hello")
+        async for item in device:
+            print(item.seq, item.entry.account, item.entry.body)
+
+The connection comes and goes by itself; what was sent is sent again until it is answered, once;
+what is stored is never asked for again; and if the server ever means to pass something over, the
+device says so instead of going on.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from syncd import limits
+from syncd.client.device import Device, Item
+from syncd.client.exceptions import (
+    ClientError,
+    Closed,
+    Fenced,
+    SendRefused,
+    ServerSkipped,
+    Stopped,
+    StoreError,
+    StoreInUse,
+    StoreMismatch,
+    StoreUnusable,
+)
+from syncd.client.memory_store import MemoryStore
+from syncd.client.socket import Dialler
+from syncd.client.sqlite_store import SqliteStore
+from syncd.client.store import ClientStore, OldEntry, Pending, PendingState
+from syncd.model import Accepted, Identity, Kind, Refused
+from syncd.protocol.client import Client, Settings
+from syncd.protocol.client_commands import News
+from syncd.protocol.client_events import Mark
+from syncd.wire.codec import JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL, codec_for
+
+__all__ = [
+    "Accepted",
+    "ClientError",
+    "ClientStore",
+    "Closed",
+    "Device",
+    "Fenced",
+    "Identity",
+    "Item",
+    "Kind",
+    "Mark",
+    "MemoryStore",
+    "OldEntry",
+    "Pending",
+    "PendingState",
+    "Refused",
+    "SendRefused",
+    "ServerSkipped",
+    "SqliteStore",
+    "Stopped",
+    "StoreError",
+    "StoreInUse",
+    "StoreMismatch",
+    "StoreUnusable",
+    "connect",
+]
+
+_SUBPROTOCOLS = {"msgpack": MSGPACK_SUBPROTOCOL, "json": JSON_SUBPROTOCOL}
+
+
+@asynccontextmanager
+async def connect(
+    url: str,
+    *,
+    token: str | None = None,
+    store: ClientStore | str | os.PathLike[str] | None = None,
+    window: int = limits.WINDOW_BYTES_DEFAULT,
+    encoding: Literal["msgpack", "json"] = "msgpack",
+    verify_start: bool = True,
+    cursor: bool = False,
+    hear: Callable[[News], None] | None = None,
+) -> AsyncIterator[Device]:
+    """A device, from here to the end of the block. Entering waits for the store, never for the
+    network: without one, what is stored can be read and messages can be queued.
+
+    url: the server's sync address, ws:// or wss://, without a query: no credential belongs there.
+    token: the device's credential. A durable store keeps it; then None takes the kept one.
+    store: a path for a durable store, None for a memory store of its own. With a memory store what
+        comes is acknowledged as the application finishes it: somebody has to iterate, or the
+        server stops sending when the window is full.
+    window: entry bytes that may be under way unacknowledged.
+    verify_start: raise ServerSkipped when the server would pass entries over; else only note it.
+    cursor: hold nothing and go on at the cursor that the server keeps: what was acknowledged, and
+        that is what the application has finished.
+    hear: is called with all news of the protocol; must not block.
+
+    Raises StoreError (see exceptions.py), and ValueError for arguments that make no sense.
+    """
+    server = _server_of(url)
+    if not limits.WINDOW_BYTES_MIN <= window <= limits.WINDOW_BYTES_MAX:
+        low, high = limits.WINDOW_BYTES_MIN, limits.WINDOW_BYTES_MAX
+        raise ValueError(f"a window has {low} to {high} bytes, not {window}")
+    codec = codec_for(_SUBPROTOCOLS[encoding])
+    if store is None:
+        store = MemoryStore()
+    elif isinstance(store, str | os.PathLike):
+        store = SqliteStore(store)
+    instance = secrets.token_hex(limits.INSTANCE_CHARACTERS // 2)
+    await store.open()
+    try:
+        # Recorded before the first connection, so that a fence can be told to be our own.
+        loaded, credential = await store.call(lambda shelf: shelf.begin(server, instance, token))
+    except BaseException:
+        await store.close()
+        raise
+    settings = Settings(credential, instance, window, cursor, store.durable, verify_start)
+    device = Device(Client(settings, random.random), store, Dialler(url, codec), hear)
+    device.start(loaded)
+    try:
+        yield device
+    finally:
+        await device.close()
+
+
+def _server_of(url: str) -> str:
+    """What names the server in a store."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname:
+        raise ValueError("the address must begin with ws:// or wss:// and name a host")
+    if parts.query or parts.fragment or parts.username or parts.password:
+        raise ValueError("the address holds more than host and path; a token travels by itself")
+    return urlunsplit((parts.scheme, parts.netloc.lower(), parts.path, "", ""))

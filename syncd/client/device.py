@@ -1,0 +1,345 @@
+"""One device of one account, as the application holds it: entries in, messages out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
+from typing import NamedTuple
+
+from syncd import errors, limits
+from syncd.client.exceptions import (
+    Closed,
+    Fenced,
+    SendRefused,
+    ServerSkipped,
+    Stopped,
+    StoreMismatch,
+)
+from syncd.client.interpreter import Interpreter, Request
+from syncd.client.socket import Dialler
+from syncd.client.store import ClientStore, Enqueued, OldEntry, Outgoing, Pending
+from syncd.client.waiting import Bell
+from syncd.model import (
+    Accepted,
+    AccountId,
+    ConversationId,
+    DeviceId,
+    Epoch,
+    Identity,
+    Kind,
+    Outcome,
+    Position,
+    Refused,
+    Seq,
+    direct,
+)
+from syncd.protocol import client_commands as commands
+from syncd.protocol import client_events as events
+from syncd.protocol.client import Client
+from syncd.protocol.client_table import State
+from syncd.wire.frames import Entry, Verdict
+
+_HANDED_DELAY_S = 1.0
+"""Within a long run of entries, how often the application's progress is noted."""
+
+
+class Item(NamedTuple):
+    """One entry in its place. Delivery is at least once: `entry.identity` tells twins."""
+
+    seq: Seq
+    epoch: Epoch
+    entry: Entry
+
+
+class Device:
+    """Made by `connect`. One task at a time may iterate; any number may send and wait.
+
+    Iterating yields the log's entries in order, across restarts and reconnects; asking for the
+    next entry finishes the one before. It ends when the device is closed, and raises when the
+    device is stopped (see exceptions.py), after what is stored was handed out.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        store: ClientStore,
+        dialler: Dialler,
+        hear: Callable[[commands.News], None] | None,
+    ) -> None:
+        self.verdict: Verdict | None = None
+        """The last verdict that was taken: whether anything was missed, and how much."""
+        self.skipped: ServerSkipped | None = None
+        """With verify_start=False: what the check would have said, the last time it would have."""
+        self._client = client
+        self._store = store
+        self._hear = hear
+        self._bell = Bell()
+        self._end: commands.StopReason | BaseException | None = None
+        self._by_ticket: dict[int, asyncio.Future[Outcome]] = {}
+        self._by_number: dict[int, asyncio.Future[Outcome]] = {}
+        self._requests: set[Request] = set()
+        self._closing: asyncio.Future[None] | None = None
+        self._items: Iterable[Item] = iter(())
+        self._era = -1
+        self._place: Seq = 0
+        self._given: Seq = 0
+        self._handing: asyncio.TimerHandle | None = None
+        self._interpreter = Interpreter(client, store, dialler, self)
+
+    def __repr__(self) -> str:
+        return f"<Device of {self._client!r}>"
+
+    # -------------------------------------------------------- what it knows
+
+    @property
+    def account(self) -> AccountId | None:
+        """Whose device this is; None before a store's first verdict."""
+        return self._client.account
+
+    @property
+    def device_id(self) -> DeviceId | None:
+        """Which device this is; None before a store's first verdict."""
+        return self._client.device
+
+    @property
+    def position(self) -> Position | None:
+        """Up to where entries are stored."""
+        return self._client.place.stored
+
+    @property
+    def state(self) -> str:
+        """The client's state, by its name in the state table."""
+        return self._client.state.value if self._end is None else State.STOPPED.value
+
+    async def caught_up(self) -> None:
+        """Wait until everything up to the head is stored, as of the last verdict or batch."""
+        await self._until(self._is_caught_up)
+
+    def _is_caught_up(self) -> bool:
+        client, stored = self._client, self._client.place.stored
+        return client.state is State.SYNCING and stored is not None and stored.seq == client.head
+
+    async def pending(self) -> list[Pending]:
+        """Own messages that are queued, accepted but not yet seen in the log, or refused."""
+        return await self._store.call(lambda shelf: shelf.pending())
+
+    async def forget(self, ticket: int) -> bool:
+        """Remove a refused message from the outbox."""
+        return await self._store.call(lambda shelf: shelf.forget(ticket))
+
+    async def old(self) -> list[OldEntry]:
+        """Entries from before a reset or truncation that the server's log did not show again.
+
+        They are not iterated over; one that is not `handed` is shown here only.
+        """
+        return await self._store.call(lambda shelf: shelf.old())
+
+    # -------------------------------------------------------- entries
+
+    def __aiter__(self) -> Device:
+        return self
+
+    async def __anext__(self) -> Item:
+        for item in self._items:
+            self._given = item.seq
+            return item
+        return await self._next_run()
+
+    async def _next_run(self) -> Item:
+        self._finish(self._given)
+        while True:
+            heard = self._bell.rings
+            run = await self._store.call(lambda shelf: shelf.read(self._era, self._place))
+            if run is not None:
+                break
+            self._raise_if_over(at_end=StopAsyncIteration())
+            await self._bell.wait(heard)
+        first = run.prev + 1
+        seqs = range(first, first + len(run.entries))
+        self._items = map(Item, seqs, repeat(run.epoch), run.entries)
+        self._era, self._place, self._given = run.era, seqs[-1], run.prev
+        if self._handing is None and len(seqs) > 1:
+            self._note_progress()
+        return await self.__anext__()
+
+    def _finish(self, seq: Seq) -> None:
+        if self._era >= 0:
+            self._interpreter.tell(events.Handed(self._era, seq))
+
+    def _note_progress(self) -> None:
+        """While a long run is worked through, tell now and then how far."""
+        if self._given > 0 and self._handing is not None:
+            self._finish(self._given - 1)
+        busy = self._given < self._place and self._end is None
+        loop = asyncio.get_running_loop()
+        self._handing = loop.call_later(_HANDED_DELAY_S, self._note_progress) if busy else None
+
+    # -------------------------------------------------------- messages
+
+    async def send(
+        self,
+        conversation: str,
+        body: bytes,
+        *,
+        kind: int = Kind.MESSAGE,
+        target: Identity | None = None,
+    ) -> Accepted:
+        """Send a message and wait until it is durable on the server.
+
+        It is in the outbox first, and stays there if this is cancelled: it will be sent all the
+        same. Raises SendRefused when it is refused for ever.
+        """
+        [outcome] = await self._send([Outgoing(kind, ConversationId(conversation), target, body)])
+        if isinstance(outcome, Refused):
+            raise SendRefused(outcome.refusal, outcome.number)
+        return outcome
+
+    async def send_to(self, account: str, body: bytes) -> Accepted:
+        """Send a message to one account, in the direct conversation with it.
+
+        A store that does not know its own account yet waits for its first verdict.
+        """
+        await self._until(lambda: self.account is not None)
+        assert self.account is not None
+        return await self.send(direct(self.account, AccountId(account)), body)
+
+    async def send_many(self, conversation: str, bodies: Iterable[bytes]) -> list[Outcome]:
+        """Send messages in this order; what became of each. Raises SendRefused for one that is
+        too large, and then sends none."""
+        name = ConversationId(conversation)
+        return await self._send([Outgoing(Kind.MESSAGE, name, None, body) for body in bodies])
+
+    async def enqueue(
+        self,
+        conversation: str,
+        body: bytes,
+        *,
+        kind: int = Kind.MESSAGE,
+        target: Identity | None = None,
+    ) -> int | None:
+        """Put a message into the outbox and wait only for that. Its number; None before the
+        store's first verdict, which will give it one. `pending` shows what became of it."""
+        outgoing = Outgoing(kind, ConversationId(conversation), target, body)
+        request = self._request([outgoing])
+        done = await request.queued
+        return done.messages[0].number if done.messages else None
+
+    async def _send(self, outgoing: Sequence[Outgoing]) -> list[Outcome]:
+        request = self._request(outgoing)
+        loop = asyncio.get_running_loop()
+        request.answers += (loop.create_future() for _ in outgoing)
+        try:
+            await request.queued
+        except asyncio.CancelledError:
+            for answer in request.answers:
+                answer.cancel()
+            raise
+        return await asyncio.gather(*request.answers)
+
+    def _request(self, outgoing: Sequence[Outgoing]) -> Request:
+        for each in outgoing:
+            # Checked here because a frame that is too large for the server would come back to it
+            # with every reconnect, and nothing behind it would ever be sent.
+            if len(each.body) > limits.BODY_BYTES_MAX:
+                raise SendRefused(errors.TOO_LARGE)
+            if not 1 <= len(each.conversation) <= limits.CONVERSATION_CHARACTERS_MAX:
+                raise ValueError(f"no conversation has this id: {each.conversation!r}")
+        self._raise_if_over()
+        request = Request(outgoing, asyncio.get_running_loop().create_future())
+        self._requests.add(request)
+        request.queued.add_done_callback(lambda _: self._requests.discard(request))
+        self._interpreter.tell(request)
+        return request
+
+    # -------------------------------------------------------- the end
+
+    async def close(self) -> None:
+        """Acknowledge what is stored, close the connection and the store. Idempotent."""
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)  # a cancelled caller leaves no file open
+
+    async def _close(self) -> None:
+        if self._handing is not None:
+            self._handing.cancel()
+        if self._given > 0:
+            self._finish(self._given - 1)  # the one being worked on is not finished
+        self._interpreter.tell(events.CloseRequested())
+        while self._end is None:
+            await self._bell.wait(self._bell.rings)
+        await self._interpreter.settle()
+        await self._store.close()
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while True:
+            self._raise_if_over()
+            if condition():
+                return
+            await self._bell.wait(self._bell.rings)
+
+    def _raise_if_over(self, at_end: BaseException | None = None) -> None:
+        if self._end is not None:
+            closed = isinstance(self._end, commands.Requested)
+            raise at_end if at_end is not None and closed else _error(self._end)
+
+    # -------------------------------------------------------- called by the interpreter
+
+    def start(self, loaded: events.Loaded) -> None:
+        """The store is open: begin."""
+        self._interpreter.tell(loaded)
+
+    def hear(self, news: commands.News) -> None:
+        match news:
+            case commands.Judged(verdict):
+                self.verdict = verdict
+            case commands.Skipped(stated, start, missed):
+                self.skipped = ServerSkipped(stated, start, missed)
+            case commands.Numbered(pairs):
+                for ticket, number in pairs:
+                    if future := self._by_ticket.pop(ticket, None):
+                        self._by_number[number] = future
+            case commands.Answered(outcomes):
+                for outcome in outcomes:
+                    future = self._by_number.pop(outcome.number, None)
+                    if future is not None and not future.done():
+                        future.set_result(outcome)
+        if self._hear is not None:
+            self._hear(news)
+
+    def enqueued(self, request: Request, done: Enqueued) -> None:
+        if done.messages:
+            keys = [message.number for message in done.messages]
+            self._by_number.update(zip(keys, request.answers, strict=False))
+        else:
+            self._by_ticket.update(zip(done.tickets, request.answers, strict=False))
+        if not request.queued.done():
+            request.queued.set_result(done)
+
+    def stopped(self, reason: commands.StopReason | BaseException) -> None:
+        self._end = reason
+        for request in list(self._requests):
+            if not request.queued.done():
+                request.queued.set_exception(_error(reason))
+        for future in (*self._by_ticket.values(), *self._by_number.values()):
+            if not future.done():
+                future.set_exception(_error(reason))
+        self._bell.ring()
+
+    def changed(self) -> None:
+        self._bell.ring()
+
+
+def _error(reason: commands.StopReason | BaseException) -> BaseException:
+    """A fresh exception each time: one that several tasks raise collects all their tracebacks."""
+    match reason:
+        case commands.Requested():
+            return Closed("the device is closed")
+        case commands.Skipped(stated, start, missed):
+            return ServerSkipped(stated, start, missed)
+        case commands.Mismatch(store, token):
+            return StoreMismatch(store, token)
+        case commands.Ended(refusal, instance):
+            return Fenced(instance) if refusal is errors.FENCED else Stopped(refusal)
+        case BaseException():
+            return reason

@@ -1,0 +1,93 @@
+"""Everything that the SDK raises, in one tree.
+
+ClientError
+ +-- SendRefused        this message was not taken, for ever: see `refusal`
+ +-- Closed             the device was closed while somebody waited
+ +-- Stopped            the server said: not by yourself; see `refusal`
+ |    +-- Fenced        another process uses this device; see `instance`
+ +-- ServerSkipped      the server would have passed entries over
+ +-- StoreError         the local store
+      +-- StoreMismatch it belongs to another server, account or device
+      +-- StoreInUse    another process has it open
+      +-- StoreUnusable it is no store, of a newer version, or its disk failed
+"""
+
+from __future__ import annotations
+
+from syncd.errors import FENCED, Refusal
+from syncd.model import Seq
+
+
+class ClientError(Exception):
+    """Any of them."""
+
+
+class SendRefused(ClientError):
+    """The message was not appended and never will be; it concerns this message alone.
+
+    number: the message's, None when it was not even queued (too large).
+    """
+
+    def __init__(self, refusal: Refusal, number: int | None = None) -> None:
+        super().__init__(f"{refusal.name}: {refusal.text}")
+        self.refusal = refusal
+        self.number = number
+
+
+class Closed(ClientError):
+    """The device is closed. What was queued stays in a durable store's outbox."""
+
+
+class Stopped(ClientError):
+    """The server ended it with a code that says: do not come back by yourself."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(f"{refusal.code} {refusal.name}: {refusal.text}")
+        self.refusal = refusal
+
+
+class Fenced(Stopped):
+    """Another process uses this device's identity; its instance, where the server named it."""
+
+    def __init__(self, instance: str | None) -> None:
+        super().__init__(FENCED)
+        self.instance = instance
+
+
+class ServerSkipped(ClientError):
+    """The server's start is not where this device stands.
+
+    stated: the seq that this device stated, None when it held nothing (then the log's floor was
+    due). start: where the server wanted to begin. missed: how many entries lie between.
+    """
+
+    def __init__(self, stated: Seq | None, start: Seq, missed: int) -> None:
+        holds = "nothing" if stated is None else f"everything up to {stated}"
+        super().__init__(
+            f"this device holds {holds}, but the server starts after {start}: "
+            f"{missed} entries would never have come"
+        )
+        self.stated = stated
+        self.start = start
+        self.missed = missed
+
+
+class StoreError(ClientError):
+    """The local store cannot be used."""
+
+
+class StoreMismatch(StoreError):
+    """A store belongs to one device of one account on one server, and this is another."""
+
+    def __init__(self, store: str, asked: str) -> None:
+        super().__init__(f"the store belongs to {store}, not to {asked}")
+        self.store = store
+        self.asked = asked
+
+
+class StoreInUse(StoreError):
+    """Another process (or another device object) has the store open."""
+
+
+class StoreUnusable(StoreError):
+    """The file is no store of ours, or of a newer version, or its disk failed."""

@@ -1,0 +1,278 @@
+"""A store that ends with its process: the specification of a shelf, and what a swarm uses.
+
+With a memory store the ack follows the application, so what it has not finished comes again in
+the next run. What it has finished need not be kept: by itself a memory store forgets it, but for
+the last 1,024 own messages that came back, which it would have to send again if the server lost
+them. `keep_handed=True` keeps everything, as the durable store does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from syncd.client.exceptions import StoreMismatch
+from syncd.client.runs import Runs
+from syncd.client.store import (
+    Enqueued,
+    Kept,
+    OldEntry,
+    Outgoing,
+    Pending,
+    PendingState,
+    Result,
+    Run,
+    Shelf,
+    entry_of,
+    message_of,
+)
+from syncd.limits import REMEMBERED_MESSAGES
+from syncd.model import Accepted, DeviceId, Seq
+from syncd.protocol import client_commands as commands
+from syncd.protocol import client_events as events
+from syncd.protocol.client_events import Marked
+from syncd.wire.frames import Entry, Message, Truncated, Verdict
+
+
+@dataclass(slots=True)
+class _Item:
+    """One message of the outbox."""
+
+    ticket: int
+    outgoing: Outgoing
+    message: Message | None
+    state: PendingState = PendingState.WAITING
+    seq: Seq | None = None
+    code: int | None = None
+
+
+class MemoryShelf:
+    """See Shelf."""
+
+    def __init__(self, keep_handed: bool = False) -> None:
+        self._keep_handed = keep_handed
+        self._kept = Kept()
+        self._runs = Runs()
+        self._own: dict[int, Entry] = {}
+        self._old: dict[tuple[DeviceId, int], OldEntry] = {}
+        self._outbox: dict[int, _Item] = {}
+        self._by_number: dict[int, _Item] = {}
+        self._tickets = 0
+
+    def begin(self, server: str, instance: str, token: str | None) -> tuple[events.Loaded, str]:
+        kept = self._kept
+        if kept.server not in ("", server):
+            raise StoreMismatch(kept.server, server)
+        kept.server, kept.instance, kept.token = server, instance, token or kept.token
+        if kept.token is None:
+            raise ValueError("no token was given, and the store holds none")
+        loaded = events.Loaded(kept.account, kept.device, kept.position, kept.handed, kept.era)
+        return loaded, kept.token
+
+    # -------------------------------------------------------- the verdict
+
+    def take_verdict(self, command: commands.TakeVerdict) -> events.VerdictTaken:
+        verdict, kept = command.verdict, self._kept
+        if kept.take(verdict, command.handed) is None:
+            self._runs.drop_beyond(verdict.start)
+        else:
+            self._make_old(command.handed)
+            self._make_lost_echoes_old(verdict)
+        self._put_back(verdict)
+        numbered = self._number_waiting()
+        return events.VerdictTaken(
+            self._waiting(), self._accepted(), numbered, kept.handed, kept.era, self._mark_old()
+        )
+
+    def _make_old(self, handed: Seq) -> None:
+        for entry in self._own.values():
+            self._old[entry.device, entry.number] = OldEntry(entry, True, None)
+        for seq, entry in self._runs:
+            self._old[entry.device, entry.number] = OldEntry(entry, seq <= handed, None)
+        self._own.clear()
+        self._runs.clear()
+
+    def _make_lost_echoes_old(self, verdict: Verdict) -> None:
+        """Accepted messages whose echo may never come, because it lies below the floor."""
+        for item in list(self._by_number.values()):
+            if item.state is not PendingState.ACCEPTED or item.message is None:
+                continue
+            if isinstance(verdict, Truncated):
+                below = item.seq is not None and item.seq <= verdict.start
+            else:
+                below = item.message.number <= verdict.sent
+            if below:
+                self._remove(item)
+                entry = entry_of(item.message, verdict.account, verdict.device)
+                old = OldEntry(entry, True, None)
+                self._old.setdefault((entry.device, entry.number), old)
+
+    def _put_back(self, verdict: Verdict) -> None:
+        for item in self._by_number.values():
+            if item.state is PendingState.ACCEPTED and _number(item) > verdict.sent:
+                item.state, item.seq = PendingState.WAITING, None
+        for device, number in sorted(self._old):
+            above = device == verdict.device and number > verdict.sent
+            if above and number not in self._by_number:
+                self._add(message_of(self._old[device, number].entry))
+                self._kept.know(number)
+
+    def _number_waiting(self) -> tuple[tuple[int, int], ...]:
+        unnumbered = [item for item in self._outbox.values() if item.message is None]
+        for item, number in zip(unnumbered, self._kept.number(len(unnumbered)), strict=True):
+            item.message = _numbered(item.outgoing, number)
+            self._by_number[number] = item
+        return tuple((item.ticket, _number(item)) for item in unnumbered)
+
+    def _waiting(self) -> tuple[Message, ...]:
+        waiting = [
+            item.message
+            for item in self._by_number.values()
+            if item.state is PendingState.WAITING and item.message is not None
+        ]
+        return tuple(sorted(waiting, key=lambda message: message.number))
+
+    def _accepted(self) -> tuple[int, ...]:
+        return tuple(
+            sorted(
+                number
+                for number, item in self._by_number.items()
+                if item.state is PendingState.ACCEPTED
+            )
+        )
+
+    def _mark_old(self) -> Marked | None:
+        mark = self._kept.reached()
+        if mark is None:
+            return None
+        unseen = [(key, old) for key, old in self._old.items() if old.mark is None]
+        self._old.update((key, replace(old, mark=mark)) for key, old in unseen)
+        return Marked(mark, len(unseen)) if unseen else None
+
+    # -------------------------------------------------------- entries
+
+    def store_batch(self, command: commands.StoreBatch) -> events.BatchStored:
+        kept = self._kept
+        self._runs.append(command.prev, command.entries)
+        kept.position, kept.handed = command.position, command.handed
+        for echo in command.echoes:
+            if item := self._by_number.get(echo.number):
+                self._remove(item)
+            self._keep_own(command.entries[echo.seq - command.prev - 1])
+        if self._old:
+            for entry in command.entries:
+                self._old.pop((entry.device, entry.number), None)
+        return events.BatchStored(command.position, command.echoes, self._mark_old())
+
+    def _keep_own(self, entry: Entry) -> None:
+        if self._keep_handed:
+            return
+        self._own[entry.number] = entry
+        if len(self._own) > REMEMBERED_MESSAGES:
+            del self._own[next(iter(self._own))]
+
+    def store_handed(self, command: commands.StoreHanded) -> events.HandedStored:
+        self._kept.handed = command.seq
+        return events.HandedStored()
+
+    def read(self, era: int, after: Seq) -> Run | None:
+        kept = self._kept
+        if era != kept.era:
+            after = kept.handed
+        elif not self._keep_handed:
+            self._runs.drop_through(after)  # who asks for the next has finished the one before
+        found = self._runs.after(after)
+        if found is None or kept.position is None:
+            return None
+        return Run(kept.era, kept.position.epoch, *found)
+
+    def old(self) -> list[OldEntry]:
+        return sorted(self._old.values(), key=lambda old: (old.entry.device, old.entry.number))
+
+    # -------------------------------------------------------- the outbox
+
+    def enqueue(self, outgoing: Sequence[Outgoing]) -> Enqueued:
+        if self._kept.counter is None:
+            items = [self._add_item(each, None) for each in outgoing]
+            return Enqueued(tuple(item.ticket for item in items), ())
+        numbers = self._kept.number(len(outgoing))
+        messages = tuple(map(_numbered, outgoing, numbers))
+        return Enqueued(tuple(self._add(message) for message in messages), messages)
+
+    def _add(self, message: Message) -> int:
+        return self._add_item(_outgoing(message), message).ticket
+
+    def _add_item(self, outgoing: Outgoing, message: Message | None) -> _Item:
+        self._tickets += 1
+        item = self._outbox[self._tickets] = _Item(self._tickets, outgoing, message)
+        if message is not None:
+            self._by_number[message.number] = item
+        return item
+
+    def _remove(self, item: _Item) -> None:
+        del self._outbox[item.ticket]
+        self._by_number.pop(_number(item), None)
+
+    def store_answers(self, command: commands.StoreAnswers) -> events.AnswersStored:
+        for outcome in command.outcomes:
+            item = self._by_number.get(outcome.number)
+            if item is None or item.state is PendingState.REFUSED:
+                continue
+            if not isinstance(outcome, Accepted):
+                item.state, item.code = PendingState.REFUSED, outcome.refusal.code
+            elif outcome.seq is None:
+                self._remove(item)
+            else:
+                item.state, item.seq = PendingState.ACCEPTED, outcome.seq
+        return events.AnswersStored(command.outcomes)
+
+    def pending(self) -> list[Pending]:
+        return [
+            Pending(
+                item.ticket,
+                None if item.message is None else item.message.number,
+                item.outgoing,
+                item.state,
+                item.seq,
+                item.code,
+            )
+            for item in self._outbox.values()
+        ]
+
+    def forget(self, ticket: int) -> bool:
+        item = self._outbox.get(ticket)
+        if item is None or item.state is not PendingState.REFUSED:
+            return False
+        self._remove(item)
+        return True
+
+
+def _number(item: _Item) -> int:
+    assert item.message is not None
+    return item.message.number
+
+
+def _numbered(outgoing: Outgoing, number: int) -> Message:
+    return Message(number, outgoing.kind, outgoing.conversation, outgoing.target, outgoing.body)
+
+
+def _outgoing(message: Message) -> Outgoing:
+    return Outgoing(message.kind, message.conversation, message.target, message.body)
+
+
+class MemoryStore:
+    """See ClientStore. Its calls never wait, so virtual time can drive them, too."""
+
+    durable = False
+
+    def __init__(self, keep_handed: bool = False) -> None:
+        self.shelf: Shelf = MemoryShelf(keep_handed)
+
+    async def open(self) -> None:
+        return
+
+    async def call(self, work: Callable[[Shelf], Result]) -> Result:
+        return work(self.shelf)
+
+    async def close(self) -> None:
+        return

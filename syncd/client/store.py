@@ -1,0 +1,222 @@
+"""The door to what a device keeps: its entries and position, its outbox, and whose it all is.
+
+A *shelf* is the synchronous logic: each method is one transaction, durable when it returns. A
+*store* carries work to its shelf, inline (memory) or to a thread (SQLite). Nothing here knows of
+sockets or of time. tests/client/test_store.py holds for every shelf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, TypeVar
+
+from syncd.model import AccountId, ConversationId, DeviceId, Epoch, Identity, Position, Seq
+from syncd.protocol import client_commands as commands
+from syncd.protocol import client_events as events
+from syncd.protocol.client_events import Mark
+from syncd.wire.frames import Entry, Message, Reset, Truncated, Verdict
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message that the application wants to send; the store gives it its number."""
+
+    kind: int
+    conversation: ConversationId
+    target: Identity | None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """Messages that are in the outbox. `messages` is empty while the store has no counter yet:
+    before its first verdict; then the tickets will be told their numbers."""
+
+    tickets: tuple[int, ...]
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Entries prev+1 .. prev+len(entries) of the log, as far as they are stored."""
+
+    era: int
+    epoch: Epoch
+    prev: Seq
+    entries: tuple[Entry, ...]
+
+
+class PendingState(Enum):
+    """What a message in the outbox waits for."""
+
+    WAITING = "waiting"
+    """For its answer (it may have been sent)."""
+    ACCEPTED = "accepted"
+    """For its echo: it is in the log, at a seq that batches have not reached."""
+    REFUSED = "refused"
+    """For the application to forget it: it was refused for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One message of the outbox, as the application may show it."""
+
+    ticket: int
+    number: int | None
+    outgoing: Outgoing
+    state: PendingState
+    seq: Seq | None = None
+    """Where an accepted one will appear."""
+    code: int | None = None
+    """Why a refused one was refused: see errors.BY_MESSAGE_CODE."""
+
+
+@dataclass(frozen=True, slots=True)
+class OldEntry:
+    """An entry from before a reset or a truncation that was not seen again (yet)."""
+
+    entry: Entry
+    handed: bool
+    """Whether the application had finished it."""
+    mark: Mark | None
+    """None while the log is still coming in: it may be seen again."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """The single facts of a store, and the rules by which a verdict changes them."""
+
+    server: str = ""
+    account: AccountId | None = None
+    device: DeviceId | None = None
+    token: str | None = None
+    instance: str = ""
+    counter: int | None = None
+    """The highest number given; None before the first verdict."""
+    position: Position | None = None
+    handed: Seq = 0
+    awaited_head: Seq | None = None
+    """Old entries that are not seen again by this head get `awaited_mark`."""
+    awaited_mark: Mark | None = None
+    era: int = 0
+
+    def take(self, verdict: Verdict, handed: Seq) -> Mark | None:
+        """Take a verdict. Returns the mark that all entries have in prospect from now on, being
+        old, or None where they simply go on."""
+        known = self.position
+        self.account, self.device = verdict.account, verdict.device
+        self.counter = max(self.counter or 0, verdict.sent)
+        self.position = Position(verdict.epoch, verdict.start, verdict.chain)
+        prospect = None
+        if isinstance(verdict, Truncated):
+            prospect = Mark.LOCAL_ONLY
+        elif isinstance(verdict, Reset) or (known and known.epoch != verdict.epoch):
+            prospect = Mark.NOT_ON_SERVER
+        if prospect is None:
+            self.handed = verdict.start if known is None else handed
+            return None
+        self.era += 1
+        self.handed = verdict.start
+        self.awaited_head, self.awaited_mark = verdict.head, prospect
+        return prospect
+
+    def reached(self) -> Mark | None:
+        """The mark that old entries get now, because the position reached the noted head; once."""
+        if self.awaited_head is None or self.position is None:
+            return None
+        if self.position.seq < self.awaited_head:
+            return None
+        mark, self.awaited_head, self.awaited_mark = self.awaited_mark, None, None
+        return mark
+
+    def know(self, number: int) -> None:
+        """An own message has this number: none is given that is not above it. When both this
+        store and the server's are older copies, neither counter knows what the entries know."""
+        self.counter = max(self.counter or 0, number)
+
+    def number(self, count: int) -> range:
+        """The next `count` message numbers."""
+        assert self.counter is not None, "a store without a counter assigns no number"
+        first = self.counter + 1
+        self.counter += count
+        return range(first, first + count)
+
+
+def message_of(entry: Entry) -> Message:
+    """The message that became this entry, as it must be sent again."""
+    return Message(entry.number, entry.kind, entry.conversation, entry.target, entry.body)
+
+
+def entry_of(message: Message, account: AccountId, device: DeviceId) -> Entry:
+    """An own message as an entry, for the local store only: its time is not known."""
+    return Entry(
+        message.kind,
+        message.conversation,
+        account,
+        device,
+        message.number,
+        message.target,
+        0,
+        message.body,
+    )
+
+
+class Shelf(Protocol):
+    """The synchronous logic of a store. Each method is one transaction."""
+
+    def begin(self, server: str, instance: str, token: str | None) -> tuple[events.Loaded, str]:
+        """Record this run's instance, and the token where one is given; the token to use.
+
+        Raises StoreMismatch when the store belongs to another server, ValueError when there is
+        no token at all.
+        """
+
+    def take_verdict(self, command: commands.TakeVerdict) -> events.VerdictTaken:
+        """See the command. Of a welcome, entries beyond its start are dropped: they come again."""
+
+    def store_batch(self, command: commands.StoreBatch) -> events.BatchStored:
+        """See the command."""
+
+    def store_answers(self, command: commands.StoreAnswers) -> events.AnswersStored:
+        """See the command. An accepted message without a seq was trimmed: its wait is over."""
+
+    def store_handed(self, command: commands.StoreHanded) -> events.HandedStored:
+        """See the command."""
+
+    def enqueue(self, outgoing: Sequence[Outgoing]) -> Enqueued:
+        """Put messages into the outbox, numbered if the store has a counter."""
+
+    def read(self, era: int, after: Seq) -> Run | None:
+        """The stored entries that follow `after`: some of them, or None when there are none.
+
+        A reader of an older era goes on at the application's place.
+        """
+
+    def pending(self) -> list[Pending]:
+        """The outbox, in the order in which it was filled."""
+
+    def forget(self, ticket: int) -> bool:
+        """Remove a refused message; False where there is no such refused message."""
+
+    def old(self) -> list[OldEntry]:
+        """Entries from before a reset or truncation that were not seen again."""
+
+
+class ClientStore(Protocol):
+    """Carries work to a shelf, one piece at a time, in the order of the calls."""
+
+    durable: bool
+    """Whether what is stored outlives the process: decides what may be acknowledged."""
+
+    async def open(self) -> None:
+        """Make the shelf ready. Raises StoreError."""
+
+    async def call(self, work: Callable[[Shelf], Result]) -> Result:
+        """What `work` returns, given the shelf. Raises StoreError."""
+
+    async def close(self) -> None:
+        """Let go of it. Idempotent."""

@@ -1,0 +1,47 @@
+-- A device's durable store. One writer, one process; see sqlite_shelf.py.
+
+-- The single facts: whose store this is, and where it stands (store.py: Kept).
+CREATE TABLE kept (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    server TEXT NOT NULL,
+    account TEXT,
+    device TEXT,
+    token TEXT,
+    instance TEXT NOT NULL,
+    counter INTEGER,
+    epoch BLOB,
+    seq INTEGER,
+    chain BLOB,
+    handed INTEGER NOT NULL,
+    awaited_head INTEGER,
+    awaited_mark TEXT
+) STRICT;
+
+INSERT INTO kept (id, server, instance, handed) VALUES (1, '', '', 0);
+
+-- The log: the entries prev+1 .. until of each batch, as a MessagePack array of entries.
+CREATE TABLE batches (
+    until INTEGER PRIMARY KEY,
+    prev INTEGER NOT NULL,
+    entries BLOB NOT NULL
+) STRICT;
+
+-- Entries from before a reset or truncation that were not seen again (yet).
+CREATE TABLE old (
+    device TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    entry BLOB NOT NULL,
+    handed INTEGER NOT NULL,
+    mark TEXT,
+    PRIMARY KEY (device, number)
+) STRICT, WITHOUT ROWID;
+
+-- Own messages from "queued" to "seen in the log"; number is null before the first verdict.
+CREATE TABLE outbox (
+    ticket INTEGER PRIMARY KEY AUTOINCREMENT,
+    number INTEGER UNIQUE,
+    outgoing BLOB NOT NULL,
+    state TEXT NOT NULL,
+    seq INTEGER,
+    code INTEGER
+) STRICT;

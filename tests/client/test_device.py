@@ -1,0 +1,339 @@
+"""A device against a scripted peer: what the real server does rarely, or should never do."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncd import errors
+from syncd.client import (
+    Accepted,
+    Closed,
+    Device,
+    Fenced,
+    Mark,
+    MemoryStore,
+    PendingState,
+    Stopped,
+    StoreMismatch,
+    connect,
+)
+from syncd.model import AccountId
+from syncd.protocol import client_commands as commands
+from syncd.wire.frames import (
+    AcceptedField,
+    Answers,
+    Batch,
+    Entry,
+    Heartbeat,
+    RefusedField,
+    Truncated,
+    Welcome,
+)
+from tests.client.peer import Ack, Hello, Send, Talk, peer, soon, until
+from tests.protocol.client_plays import (
+    EPOCH,
+    NEW_EPOCH,
+    OWN,
+    at,
+    chain,
+    entry,
+    reset,
+    truncated,
+    verdict,
+)
+
+
+def welcome(head: int = 0, start: int = 0, **changes: Any) -> Welcome:
+    made = verdict(floor=0, start=start, head=head, **changes)
+    assert isinstance(made, Welcome)
+    return made
+
+
+def batch(prev: int, *entries: Entry, head: int | None = None) -> Batch:
+    to = prev + len(entries)
+    return Batch(prev, to, entries, chain(to), head or to)
+
+
+async def take(device: Device, count: int) -> list[int]:
+    """The numbers of the next entries."""
+    return [(await soon(anext(device))).entry.number for _ in range(count)]
+
+
+async def test_it_states_its_position_and_goes_on() -> None:
+    async def first(talk: Talk) -> None:
+        hello = await talk.expect(Hello)
+        assert (hello.position, hello.cursor) == (None, False)
+        await talk.say(welcome(head=2), batch(0, entry(1), entry(2)))
+        assert await talk.expect(Ack) == Ack(EPOCH, 2)
+        await talk.goodbye(errors.DRAINING)
+
+    async def second(talk: Talk) -> None:
+        assert (await talk.expect(Hello)).position == at(2)
+        await talk.say(welcome(head=3, start=2), batch(2, entry(3)))
+        await talk.listen()
+
+    async with peer(first, second) as url, connect(url, token="t", store=MemoryStore()) as device:
+        assert await take(device, 3) == [1, 2, 3]
+        assert device.position == at(3)
+
+
+async def test_a_gap_is_closed_and_mended() -> None:
+    async def first(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome(head=9), batch(1, entry(2)))
+        assert await talk.listen() == errors.GAP.code
+
+    async def second(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome(head=1), batch(0, entry(1)), Heartbeat(EPOCH, 1, 7))
+        assert await talk.listen() == errors.GAP.code
+
+    async def third(talk: Talk) -> None:
+        # The application may or may not have finished the first entry by now.
+        position = (await talk.expect(Hello)).position
+        start = 0 if position is None else position.seq
+        entries = [entry(seq) for seq in range(start + 1, 3)]
+        await talk.say(welcome(head=2, start=start), batch(start, *entries))
+        await talk.listen()
+
+    async with peer(first, second, third) as url, connect(url, token="t") as device:
+        assert await take(device, 2) == [1, 2]
+
+
+async def test_an_unanswered_message_is_sent_again_under_its_number(tmp_path: Path) -> None:
+    async def first(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome())
+        [message] = (await talk.expect(Send)).messages
+        assert (message.number, message.body) == (1, b"hello")
+        await talk.goodbye(errors.DRAINING)
+
+    async def second(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome(sent=1))
+        [message] = (await talk.expect(Send)).messages
+        assert (message.number, message.body) == (1, b"hello")
+        await talk.say(Answers((AcceptedField(1, 1, True),), ()))
+        await talk.say(batch(0, entry(1, OWN)))
+        await talk.listen()
+
+    store = tmp_path / "store.db"
+    async with peer(first, second) as url, connect(url, token="t", store=store) as device:
+        assert await soon(device.send("alice~bob", b"hello")) == Accepted(1, 1, True)
+        assert await take(device, 1) == [1]
+        assert await device.pending() == []
+
+
+async def test_after_busy_everything_is_sent_again_in_order() -> None:
+    async def first(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome())
+        assert [each.number for each in (await talk.expect(Send)).messages] == [1, 2, 3]
+        busy = tuple(RefusedField(number, errors.BUSY.code) for number in (2, 3))
+        await talk.say(Answers((AcceptedField(1, 1, False),), busy))
+        assert await talk.listen() == errors.RESENDING.code
+
+    async def second(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome(head=1, sent=1))
+        assert [each.number for each in (await talk.expect(Send)).messages] == [2, 3]
+        fields = (AcceptedField(2, 2, False), AcceptedField(3, 3, False))
+        await talk.say(Answers(fields, ()))
+        await talk.listen()
+
+    async with peer(first, second) as url, connect(url, token="t") as device:
+        outcomes = await soon(device.send_many("alice~bob", [b"1", b"2", b"3"]))
+        assert outcomes == [Accepted(number, number, False) for number in (1, 2, 3)]
+
+
+async def test_a_cancelled_send_stays_in_the_outbox() -> None:
+    heard = asyncio.Event()
+
+    async def script(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome())
+        await talk.expect(Send)
+        heard.set()
+        await talk.listen()
+
+    async with peer(script) as url, connect(url, token="t") as device:
+        sending = asyncio.ensure_future(device.send("alice~bob", b"hello"))
+        await soon(heard.wait())
+        sending.cancel()
+        [left] = await device.pending()
+        assert (left.number, left.state) == (1, PendingState.WAITING)
+
+
+async def test_messages_queued_before_the_first_verdict_get_numbers_by_it() -> None:
+    go = asyncio.Event()
+
+    async def script(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await soon(go.wait())
+        await talk.say(welcome(sent=6))
+        assert [each.number for each in (await talk.expect(Send)).messages] == [7, 8]
+        await talk.say(Answers((AcceptedField(7, 1, False), AcceptedField(8, 2, False)), ()))
+        await talk.listen()
+
+    async with peer(script) as url, connect(url, token="t") as device:
+        assert await device.enqueue("alice~bob", b"one") is None
+        sending = asyncio.ensure_future(device.send("alice~bob", b"two"))
+
+        async def both_wait() -> bool:
+            return len(await device.pending()) == 2
+
+        await until(both_wait)
+        go.set()
+        assert await soon(sending) == Accepted(8, 2, False)
+
+
+async def test_a_reset_is_told_lived_through_and_marked() -> None:
+    news: list[commands.News] = []
+
+    async def script(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome(head=2), batch(0, entry(1), entry(2)))
+        assert (await talk.expect(Ack)).seq == 2
+        await talk.say(reset("forked", floor=0, start=0, head=1), batch(0, entry(2)))
+        assert await talk.expect(Ack) == Ack(NEW_EPOCH, 1)
+        await talk.listen()
+
+    store = MemoryStore(keep_handed=True)
+    async with (
+        peer(script) as url,
+        connect(url, token="t", store=store, hear=news.append) as device,
+    ):
+        assert await take(device, 2) == [1, 2]
+        again = await soon(anext(device))
+        assert (again.entry.number, again.seq, again.epoch) == (2, 1, NEW_EPOCH)
+        waiting = asyncio.ensure_future(anext(device))
+
+        async def marked() -> bool:
+            return [(old.entry.number, old.mark) for old in await device.old()] == [
+                (1, Mark.NOT_ON_SERVER)
+            ]
+
+        await until(marked)
+        assert device.verdict is not None
+        assert isinstance(news[0], commands.Judged)
+    with pytest.raises(StopAsyncIteration):
+        await waiting
+
+
+async def test_a_trim_during_the_session_is_told() -> None:
+    async def script(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome(head=9), batch(0, entry(1), head=9))
+        await talk.say(truncated(floor=8, start=8, head=9), batch(8, entry(9)))
+        await talk.listen()
+
+    async with peer(script) as url, connect(url, token="t") as device:
+        await soon(device.caught_up())
+        assert isinstance(device.verdict, Truncated)
+        assert device.verdict.missing == (11, 8)
+        assert device.position == at(9)
+
+
+@pytest.mark.parametrize("code", [errors.DEVICE_REVOKED, errors.TOKEN_ROTATED])
+async def test_a_goodbye_for_good_is_raised(code: errors.Refusal) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome(head=1), batch(0, entry(1)))
+        await talk.goodbye(code)
+
+    async with peer(script) as url, connect(url, token="t") as device:
+        assert await take(device, 1) == [1], "what is stored is handed out first"
+        with pytest.raises(Stopped) as stopped:
+            await take(device, 1)
+        assert stopped.value.refusal is code
+
+
+async def test_a_foreign_instance_fences_for_good() -> None:
+    async def script(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome())
+        await talk.goodbye(errors.FENCED, "f" * 16)
+
+    async with peer(script) as url, connect(url, token="t") as device:
+        with pytest.raises(Fenced) as fenced:
+            await take(device, 1)
+        assert fenced.value.instance == "f" * 16
+
+
+async def test_its_own_instance_does_not() -> None:
+    async def first(talk: Talk) -> None:
+        hello = await talk.expect(Hello)
+        await talk.say(welcome())
+        await talk.goodbye(errors.FENCED, hello.instance)
+
+    async def second(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome(head=1), batch(0, entry(1)))
+        await talk.listen()
+
+    async with peer(first, second) as url, connect(url, token="t") as device:
+        assert await take(device, 1) == [1]
+
+
+async def test_another_account_is_not_let_into_the_store() -> None:
+    async def first(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome())
+        await talk.goodbye(errors.DRAINING)
+
+    async def second(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome(account=AccountId("mallory")))
+        await talk.listen()
+
+    async with peer(first, second) as url, connect(url, token="t") as device:
+        with pytest.raises(StoreMismatch):
+            await take(device, 1)
+
+
+async def test_bytes_that_are_no_frame_stop_it() -> None:
+    async def script(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.socket.send_bytes(b"\xc1")
+        assert await talk.listen() == errors.MALFORMED_FRAME.code
+
+    async with peer(script) as url, connect(url, token="t") as device:
+        with pytest.raises(Stopped) as stopped:
+            await soon(device.caught_up())
+        assert stopped.value.refusal is errors.MALFORMED_FRAME
+
+
+async def test_whoever_waits_when_it_is_closed_hears_of_it() -> None:
+    async def script(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome(head=5))
+        await talk.expect(Send)
+        await talk.listen()
+
+    async with peer(script) as url:
+        async with connect(url, token="t") as device:
+            sending = asyncio.ensure_future(device.send("alice~bob", b"hello"))
+            catching_up = asyncio.ensure_future(device.caught_up())
+
+            async def queued() -> bool:
+                return bool(await device.pending()) and device.state == "syncing"
+
+            await until(queued)
+        for waiting in (sending, catching_up):
+            with pytest.raises(Closed):
+                await soon(waiting)
+
+
+async def test_closing_acknowledges_what_the_application_has_finished() -> None:
+    async def script(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome(head=3), batch(0, entry(1), entry(2), entry(3)))
+        assert await talk.expect(Ack) == Ack(EPOCH, 1)
+        assert await talk.listen() == 1000
+
+    async with peer(script) as url, connect(url, token="t") as device:
+        assert await take(device, 2) == [1, 2]

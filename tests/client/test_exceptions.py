@@ -1,0 +1,23 @@
+"""One tree, and it is the one that the docstring draws."""
+
+import inspect
+import re
+
+from syncd import errors
+from syncd.client import exceptions
+from syncd.client.exceptions import ClientError, Fenced, SendRefused, ServerSkipped, StoreMismatch
+
+
+def test_the_docstring_draws_the_tree() -> None:
+    drawn = {"ClientError", *re.findall(r"\+-- (\w+)", exceptions.__doc__ or "")}
+    classes = [each for _, each in inspect.getmembers(exceptions, inspect.isclass)]
+    made = {each.__name__ for each in classes if issubclass(each, ClientError)}
+    assert drawn == made
+
+
+def test_texts_say_what_happened() -> None:
+    assert "conflict" in str(SendRefused(errors.CONFLICT, 3))
+    assert Fenced("a").refusal is errors.FENCED
+    assert "everything up to 4" in str(ServerSkipped(4, 9, 5))
+    assert "nothing" in str(ServerSkipped(None, 9, 9))
+    assert "a/1" in str(StoreMismatch("a/1", "b/2"))

@@ -1,0 +1,387 @@
+"""The contract of a store, on every shelf; and chance: the same life gives the same results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from syncd import errors
+from syncd.client.exceptions import StoreMismatch
+from syncd.client.store import Kept, PendingState, Shelf, entry_of, message_of
+from syncd.model import Accepted, Refused
+from syncd.protocol import client_commands as commands
+from syncd.protocol.client_events import Echo, Loaded, Mark, Marked
+from syncd.wire import frames
+from tests.client.shelves import (
+    INSTANCE,
+    KINDS,
+    SERVER,
+    TOKEN,
+    begun,
+    bodies,
+    entry,
+    memory,
+    outgoing,
+    sqlite,
+    stores,
+)
+from tests.protocol.client_plays import (
+    ALICE,
+    EPOCH,
+    NEW_EPOCH,
+    OTHER,
+    OWN,
+    at,
+    message,
+    reset,
+    truncated,
+    verdict,
+)
+
+WAITING, ACCEPTED, REFUSED = PendingState
+
+
+@pytest.fixture(name="blank", params=KINDS, ids=lambda kind: kind.__name__)
+def blank_shelf(request: pytest.FixtureRequest) -> Shelf:
+    made: Shelf = request.param()
+    return made
+
+
+@pytest.fixture(name="shelf")
+def begun_shelf(blank: Shelf) -> Shelf:
+    return begun(blank)
+
+
+def take(shelf: Shelf, frame: Any, handed: int = 0) -> Any:
+    return shelf.take_verdict(commands.TakeVerdict(frame, handed))
+
+
+def answer(shelf: Shelf, *outcomes: Any) -> None:
+    command = commands.StoreAnswers(outcomes)
+    assert shelf.store_answers(command).outcomes == outcomes
+
+
+def states(shelf: Shelf) -> list[tuple[int | None, PendingState]]:
+    return [(each.number, each.state) for each in shelf.pending()]
+
+
+def marks(shelf: Shelf) -> list[tuple[int, Mark | None]]:
+    return [(each.entry.number, each.mark) for each in shelf.old()]
+
+
+# ---------------------------------------------------------------- whose it is
+
+
+def test_a_blank_store_knows_nothing(blank: Shelf) -> None:
+    assert blank.begin(SERVER, INSTANCE, TOKEN) == (Loaded(None, None, None, 0, 0), TOKEN)
+    assert blank.read(0, 0) is None
+    assert blank.pending() == []
+    assert blank.old() == []
+
+
+def test_the_token_is_kept(blank: Shelf) -> None:
+    with pytest.raises(ValueError, match="token"):
+        blank.begin(SERVER, INSTANCE, None)
+    blank.begin(SERVER, INSTANCE, TOKEN)
+    assert blank.begin(SERVER, INSTANCE, None)[1] == TOKEN
+    assert blank.begin(SERVER, INSTANCE, "newer")[1] == "newer"
+    assert blank.begin(SERVER, INSTANCE, None)[1] == "newer"
+
+
+def test_another_server_is_refused(shelf: Shelf) -> None:
+    with pytest.raises(StoreMismatch):
+        shelf.begin("ws://elsewhere/v1/sync", INSTANCE, TOKEN)
+
+
+def test_a_verdict_tells_whose_it_is_and_where(shelf: Shelf) -> None:
+    take(shelf, verdict(floor=5, start=5, head=9), handed=5)
+    shelf.store_handed(commands.StoreHanded(7))
+    loaded, _ = shelf.begin(SERVER, INSTANCE, None)
+    assert loaded == Loaded(ALICE, OWN, at(5), 7, loaded.era)
+
+
+# ---------------------------------------------------------------- entries
+
+
+def test_entries_and_position_go_together(shelf: Shelf) -> None:
+    done = shelf.store_batch(stores(0, entry(1), entry(2)))
+    assert (done.position, done.marked) == (at(2), None)
+    shelf.store_batch(stores(2, entry(3), handed=1))
+    loaded, _ = shelf.begin(SERVER, INSTANCE, None)
+    assert (loaded.position, loaded.handed) == (at(3), 1)
+    assert bodies(shelf) == [1, 2, 3]
+    assert bodies(shelf, after=1) == [2, 3]
+    assert bodies(shelf, after=3) == []
+    run = shelf.read(0, 1)
+    assert run is not None
+    assert (run.era, run.epoch, run.prev) == (0, EPOCH, 1)
+
+
+def test_a_reader_of_another_era_goes_on_at_the_applications_place(shelf: Shelf) -> None:
+    shelf.store_batch(stores(0, entry(1), entry(2), handed=1))
+    assert bodies(shelf, era=-1, after=99) == [2]
+
+
+def test_after_a_hole_reading_goes_on(shelf: Shelf) -> None:
+    shelf.store_batch(stores(0, entry(1)))
+    take(shelf, verdict(floor=0, start=5, head=6))
+    shelf.store_batch(stores(5, entry(6)))
+    assert bodies(shelf) == [1, 6]
+
+
+def test_of_a_welcome_what_lies_beyond_its_start_comes_again(shelf: Shelf) -> None:
+    shelf.store_batch(stores(0, entry(1), entry(2), entry(3)))
+    shelf.store_batch(stores(3, entry(4)))
+    take(shelf, verdict(floor=0, start=2, head=4), handed=3)
+    assert bodies(shelf) == [1, 2]
+    shelf.store_batch(stores(2, entry(3), entry(4), handed=3))
+    assert bodies(shelf) == [1, 2, 3, 4]
+    assert bodies(shelf, era=-1) == [4]
+
+
+# ---------------------------------------------------------------- the outbox
+
+
+def test_no_number_before_the_first_verdict(blank: Shelf) -> None:
+    blank.begin(SERVER, INSTANCE, TOKEN)
+    done = blank.enqueue([outgoing(b"one"), outgoing(b"two")])
+    assert done.messages == ()
+    assert states(blank) == [(None, WAITING), (None, WAITING)]
+    taken = take(blank, verdict(start=0, floor=0, sent=7))
+    assert taken.numbered == tuple(zip(done.tickets, (8, 9), strict=True))
+    assert [(each.number, each.body) for each in taken.outbox] == [(8, b"one"), (9, b"two")]
+
+
+def test_numbers_rise_above_own_and_sent(shelf: Shelf) -> None:
+    assert [each.number for each in shelf.enqueue([outgoing()] * 2).messages] == [1, 2]
+    take(shelf, verdict(sent=10))
+    assert [each.number for each in shelf.enqueue([outgoing()]).messages] == [11]
+    take(shelf, verdict(sent=3))
+    assert [each.number for each in shelf.enqueue([outgoing()]).messages] == [12]
+
+
+def test_from_queued_to_accepted_to_seen(shelf: Shelf) -> None:
+    shelf.enqueue([outgoing()])
+    assert states(shelf) == [(1, WAITING)]
+    answer(shelf, Accepted(1, 5, False))
+    assert states(shelf) == [(1, ACCEPTED)]
+    assert shelf.pending()[0].seq == 5
+    shelf.store_batch(stores(0, entry(1, OWN), echoes=(Echo(1, 1),)))
+    assert states(shelf) == []
+    answer(shelf, Accepted(1, 5, True))
+    assert states(shelf) == []
+
+
+def test_an_accepted_message_that_was_trimmed_waits_for_nothing(shelf: Shelf) -> None:
+    shelf.enqueue([outgoing()])
+    answer(shelf, Accepted(1, None, True))
+    assert states(shelf) == []
+
+
+def test_a_refused_message_stays_until_it_is_forgotten(shelf: Shelf) -> None:
+    [ticket] = shelf.enqueue([outgoing()]).tickets
+    assert not shelf.forget(ticket)
+    answer(shelf, Refused(1, errors.CONFLICT))
+    answer(shelf, Accepted(1, 1, False))
+    assert states(shelf) == [(1, REFUSED)]
+    assert shelf.pending()[0].code == errors.CONFLICT.code
+    assert take(shelf, reset(sent=0)).outbox == ()
+    assert shelf.forget(ticket)
+    assert not shelf.forget(ticket)
+    assert states(shelf) == []
+
+
+# ---------------------------------------------------------------- verdicts
+
+
+def lived(shelf: Shelf) -> Shelf:
+    """1..4 in the log: 1 and 3 are own; 4 and 5 of the outbox are accepted, 6 waits."""
+    shelf.enqueue([outgoing()] * 6)
+    for number in (1, 3, 4, 5):
+        answer(shelf, Accepted(number, number * 10, False))
+    answer(shelf, Refused(2, errors.TOO_LARGE))
+    shelf.store_batch(stores(0, entry(1, OWN), entry(7), echoes=(Echo(1, 1),), handed=1))
+    shelf.store_batch(stores(2, entry(3, OWN), entry(8), echoes=(Echo(3, 3),), handed=1))
+    return shelf
+
+
+def test_a_reset_makes_everything_old_and_puts_back_what_the_server_lost(shelf: Shelf) -> None:
+    lived(shelf)
+    taken = take(shelf, reset("ahead", start=0, floor=0, head=3, sent=4), handed=2)
+    assert (taken.era, taken.handed, taken.marked) == (1, 0, None)
+    assert [each.number for each in taken.outbox] == [5, 6]
+    assert taken.accepted == ()
+    # 4 is accepted and known to the server; its echo may lie below the floor, so it is old, too.
+    assert marks(shelf) == [(1, None), (3, None), (4, None), (7, None), (8, None)]
+    assert [old.handed for old in shelf.old()] == [True, False, True, True, False]
+    assert bodies(shelf) == []
+    shelf.store_batch(stores(0, entry(7), entry(1, OWN), epoch=NEW_EPOCH))
+    assert marks(shelf) == [(3, None), (4, None), (8, None)]
+    done = shelf.store_batch(stores(2, entry(3, OWN), epoch=NEW_EPOCH))
+    assert done.marked == Marked(Mark.NOT_ON_SERVER, 2)
+    assert marks(shelf) == [(4, Mark.NOT_ON_SERVER), (8, Mark.NOT_ON_SERVER)]
+
+
+def test_lost_entries_of_our_own_are_sent_again_under_their_number(shelf: Shelf) -> None:
+    lived(shelf)
+    taken = take(shelf, reset("ahead", start=0, floor=0, head=0, sent=0))
+    assert [each.number for each in taken.outbox] == [1, 3, 4, 5, 6], "2 was refused for ever"
+    assert taken.marked == Marked(Mark.NOT_ON_SERVER, 4)
+    again = take(shelf, verdict(epoch=NEW_EPOCH, start=0, floor=0, head=0, sent=1))
+    assert [each.number for each in again.outbox] == [1, 3, 4, 5, 6], "still unanswered"
+    answer(shelf, Accepted(1, 1, False))
+    shelf.store_batch(stores(0, entry(1, OWN), echoes=(Echo(1, 1),), epoch=NEW_EPOCH))
+    assert [number for number, _ in marks(shelf)] == [3, 7, 8]
+
+
+def test_marked_entries_are_put_back_by_a_later_loss(shelf: Shelf) -> None:
+    shelf.enqueue([outgoing()])
+    answer(shelf, Accepted(1, 1, False))
+    shelf.store_batch(stores(0, entry(1, OWN), echoes=(Echo(1, 1),)))
+    assert take(shelf, reset(start=0, floor=0, head=0, sent=1)).outbox == ()
+    taken = take(shelf, verdict(epoch=NEW_EPOCH, start=0, floor=0, head=0, sent=0))
+    assert [each.number for each in taken.outbox] == [1]
+
+
+def test_truncated_entries_are_local_only(shelf: Shelf) -> None:
+    lived(shelf)
+    taken = take(shelf, truncated(floor=45, start=45, head=46, sent=5), handed=4)
+    assert (taken.handed, taken.era) == (45, 1)
+    # 4 was accepted at 40, which is announced as truncated; 5 at 50 will come.
+    assert taken.accepted == (5,)
+    assert [each.number for each in taken.outbox] == [6]
+    done = shelf.store_batch(stores(45, entry(9)))
+    assert done.marked == Marked(Mark.LOCAL_ONLY, 5)
+    assert {mark for _, mark in marks(shelf)} == {Mark.LOCAL_ONLY}
+    assert [number for number, _ in marks(shelf)] == [1, 3, 4, 7, 8]
+
+
+def test_an_interrupted_reset_goes_on_after_a_welcome(shelf: Shelf) -> None:
+    lived(shelf)
+    take(shelf, reset(start=0, floor=0, head=2, sent=6))
+    shelf.store_batch(stores(0, entry(7), epoch=NEW_EPOCH))
+    taken = take(shelf, verdict(epoch=NEW_EPOCH, start=1, floor=0, head=2, sent=6))
+    assert taken.marked is None
+    done = shelf.store_batch(stores(1, entry(8), epoch=NEW_EPOCH))
+    assert done.marked is not None
+
+
+def test_a_welcome_into_another_epoch_is_as_good_as_a_reset(shelf: Shelf) -> None:
+    lived(shelf)
+    taken = take(shelf, verdict(epoch=NEW_EPOCH, start=0, floor=0, head=1, sent=6))
+    assert taken.era == 1
+    assert bodies(shelf) == []
+
+
+def test_an_entry_is_the_message_that_it_was() -> None:
+    assert message_of(entry_of(message(3), ALICE, OWN)) == message(3)
+
+
+def test_a_store_without_a_counter_gives_no_number() -> None:
+    with pytest.raises(AssertionError):
+        Kept().number(1)
+
+
+# ---------------------------------------------------------------- chance
+
+SMALL = st.integers(0, 6)
+STEP = st.one_of(
+    st.tuples(st.just("enqueue"), st.integers(1, 3)),
+    st.tuples(st.just("batch"), st.lists(st.tuples(st.booleans(), SMALL), min_size=1, max_size=5)),
+    st.tuples(st.just("answer"), SMALL, st.sampled_from(["accept", "trimmed", "refuse"])),
+    st.tuples(st.just("handed"), SMALL),
+    st.tuples(st.just("welcome"), SMALL, SMALL, SMALL),
+    st.tuples(st.just("truncated"), SMALL, SMALL, SMALL),
+    st.tuples(st.just("reset"), SMALL, SMALL, SMALL),
+    st.tuples(st.just("forget"), SMALL),
+)
+
+
+class Life:
+    """One shelf, led through a device's life as the client would lead it."""
+
+    def __init__(self, kind: Callable[[], Shelf]) -> None:
+        self.shelf = kind()
+        self.shelf.begin(SERVER, INSTANCE, TOKEN)
+        self.seq: int | None = None
+        self.epoch = EPOCH
+        self.handed = 0
+        self.era = 0
+
+    def live(self, step: tuple[Any, ...]) -> object:
+        result: object = getattr(self, step[0])(*step[1:])
+        return result, self.shelf.pending(), self.shelf.old(), bodies(self.shelf, self.era)
+
+    def enqueue(self, count: int) -> object:
+        return self.shelf.enqueue([outgoing(bytes([each])) for each in range(count)])
+
+    def batch(self, drawn: list[tuple[bool, int]]) -> object:
+        if self.seq is None:
+            return None
+        entries = tuple(entry(number + 1, OWN if own else OTHER) for own, number in drawn)
+        waiting = {each.number for each in self.shelf.pending()}
+        echoes = tuple(
+            Echo(each.number, seq)
+            for seq, each in enumerate(entries, self.seq + 1)
+            if each.device == OWN and each.number in waiting
+        )
+        command = stores(self.seq, *entries, echoes=echoes, handed=self.handed, epoch=self.epoch)
+        self.seq += len(entries)
+        return self.shelf.store_batch(command)
+
+    def answer(self, number: int, how: str) -> object:
+        outcome: Accepted | Refused = Accepted(number + 1, None if how == "trimmed" else 4, False)
+        if how == "refuse":
+            outcome = Refused(number + 1, errors.CONFLICT)
+        return self.shelf.store_answers(commands.StoreAnswers((outcome,)))
+
+    def forget(self, ticket: int) -> object:
+        return self.shelf.forget(ticket)
+
+    def handed_to(self, seq: int) -> object:
+        self.handed = max(self.handed, min(seq, self.seq or 0))
+        return self.shelf.store_handed(commands.StoreHanded(self.handed))
+
+    def welcome(self, back: int, ahead: int, sent: int) -> object:
+        start = max(0, (self.seq or 0) - back)
+        return self._take(
+            verdict(epoch=self.epoch, floor=0, start=start, head=start + ahead, sent=sent)
+        )
+
+    def truncated(self, gap: int, ahead: int, sent: int) -> object:
+        start = (self.seq or 0) + gap
+        return self._take(
+            verdict(
+                frames.Truncated,
+                (start, start),
+                epoch=self.epoch,
+                floor=start,
+                start=start,
+                head=start + ahead,
+                sent=sent,
+            )
+        )
+
+    def reset(self, floor: int, ahead: int, sent: int) -> object:
+        self.epoch = NEW_EPOCH if self.epoch == EPOCH else EPOCH
+        return self._take(
+            reset(epoch=self.epoch, floor=floor, start=floor, head=floor + ahead, sent=sent)
+        )
+
+    def _take(self, frame: Any) -> object:
+        taken = self.shelf.take_verdict(commands.TakeVerdict(frame, self.handed))
+        self.seq, self.handed, self.era = frame.start, taken.handed, taken.era
+        return taken
+
+
+@given(st.lists(STEP, max_size=25))
+@settings(max_examples=300, deadline=None)
+def test_the_same_life_gives_the_same_results(steps: list[tuple[Any, ...]]) -> None:
+    one, other = Life(memory), Life(sqlite)
+    for step in steps:
+        named = ("handed_to", *step[1:]) if step[0] == "handed" else step
+        assert one.live(named) == other.live(named), step

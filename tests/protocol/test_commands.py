@@ -1,0 +1,37 @@
+"""Commands are plain values, and the one interpreter of the server knows them all."""
+
+import ast
+import inspect
+from dataclasses import is_dataclass
+from typing import get_args
+
+import pytest
+
+from syncd.protocol import commands
+from syncd.server import connection
+
+
+@pytest.mark.parametrize("kind", get_args(commands.Command))
+def test_a_command_is_a_frozen_value_with_a_meaning(kind: type) -> None:
+    assert is_dataclass(kind)
+    assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert kind.__doc__
+
+
+def test_every_command_of_the_module_can_be_asked_for() -> None:
+    own = {
+        value
+        for value in vars(commands).values()
+        if isinstance(value, type) and value.__module__ == commands.__name__
+    }
+    assert own == set(get_args(commands.Command))
+
+
+def test_the_interpreter_performs_every_command() -> None:
+    tree = ast.parse(inspect.getsource(connection))
+    performed = {
+        ast.unparse(node.cls).removeprefix("commands.")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.MatchClass)
+    }
+    assert performed == {kind.__name__ for kind in get_args(commands.Command)}
