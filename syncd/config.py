@@ -1,0 +1,219 @@
+"""The settings of `syncd`: one frozen record, read from flags, environment and an optional file.
+
+A flag wins over the environment, the environment over the file, the file over the default.
+Bounds are no settings: they are constants in limits.py that clients may rely on.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from syncd.model import CursorScope
+
+ENVIRONMENT_PREFIX = "SYNCD_"
+FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
+"""Names the file where no --config does."""
+
+LOG_FORMATS = ("text", "json")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class ConfigError(Exception):
+    """A setting that cannot be meant. The text is one sentence that names it and where it stood."""
+
+
+def _setting(parse: Callable[[str], Any], value: str, meaning: str) -> dict[str, Any]:
+    """A field's metadata: how its text is read, how --help calls its value, what it means.
+
+    `parse` raises ValueError with what the setting must be.
+    """
+    return {"parse": parse, "value": value, "meaning": meaning}
+
+
+def _path(text: str) -> Path:
+    if not text or "\0" in text or "://" in text or text.endswith(":"):
+        raise ValueError("a folder")  # and no other kind of store address
+    return Path(text)
+
+
+def _host(text: str) -> str:
+    if not text or not text.isprintable() or any(each in text for each in " /@"):
+        raise ValueError("a host name or an address")
+    return text
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 1 << 16):
+        raise ValueError("a number from 0 to 65535")
+    return int(text)
+
+
+def _one_of(names: tuple[str, ...]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in names:
+            raise ValueError("one of " + ", ".join(names))
+        return text
+
+    return parse
+
+
+def _scope(text: str) -> CursorScope:
+    return CursorScope(_one_of(tuple(scope.value for scope in CursorScope))(text))
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    return tuple(_origin(each.strip()) for each in text.split(",") if each.strip())
+
+
+def _origin(text: str) -> str:
+    """One value of an Origin header, exactly as a browser sends it."""
+    must = "origins like https://chat.example or http://localhost:8080, separated by commas"
+    try:
+        parts = urlsplit(text)
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        raise ValueError(must) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(must)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if text != f"{parts.scheme}://{host}{port}":
+        raise ValueError(must)
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting. `table` and --help are made from what stands here."""
+
+    data: Path = field(
+        default=Path("syncd-data"),
+        metadata=_setting(
+            _path,
+            "DIR",
+            "the folder with the store, its lock and the admin socket; made when missing",
+        ),
+    )
+    host: str = field(
+        default="127.0.0.1", metadata=_setting(_host, "HOST", "the address to listen on")
+    )
+    port: int = field(
+        default=8470, metadata=_setting(_port, "PORT", "the port to listen on; 0 takes a free one")
+    )
+    cursor_scope: CursorScope = field(
+        default=CursorScope.DEVICE,
+        metadata=_setting(
+            _scope,
+            "SCOPE",
+            "by which key cursors are kept: device is the service; platform and account reproduce"
+            " the second-PC bug",
+        ),
+    )
+    allowed_origins: tuple[str, ...] = field(
+        default=(),
+        metadata=_setting(
+            _origins,
+            "ORIGINS",
+            "web pages that may open sockets: exact origins, comma-separated",
+        ),
+    )
+    log_format: str = field(
+        default="text",
+        metadata=_setting(_one_of(LOG_FORMATS), "FORMAT", "text, or json: one object a line"),
+    )
+    log_level: str = field(
+        default="info",
+        metadata=_setting(
+            _one_of(LOG_LEVELS), "LEVEL", "the least that is logged: " + ", ".join(LOG_LEVELS)
+        ),
+    )
+
+
+def flag(name: str) -> str:
+    """The flag of a field."""
+    return "--" + name.replace("_", "-")
+
+
+def variable(name: str) -> str:
+    """The environment variable of a field."""
+    return ENVIRONMENT_PREFIX + name.upper()
+
+
+def shown_default(setting: Field[Any]) -> str:
+    """A field's default as one would write it."""
+    value = setting.default
+    if isinstance(value, CursorScope):
+        return value.value
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def table() -> str:
+    """The settings as a Markdown table, for the README."""
+    rows = ["| flag | environment and file | default | meaning |", "| --- | --- | --- | --- |"]
+    for each in fields(Config):
+        default = f"`{shown_default(each)}`" if shown_default(each) else "none"
+        rows.append(
+            f"| `{flag(each.name)} {each.metadata['value']}` | `{variable(each.name)}`,"
+            f" `{each.name}` | {default} | {each.metadata['meaning']} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def read_config(
+    flags: Mapping[str, str | None], environment: Mapping[str, str], file: str | None = None
+) -> Config:
+    """The settings in force. Raises ConfigError.
+
+    flags: by field name, None where not given. file: the value of --config.
+    """
+    file = file if file is not None else environment.get(FILE_VARIABLE)
+    written = {} if file is None else _read_file(Path(file))
+    values: dict[str, Any] = {}
+    for each in fields(Config):
+        name = each.name
+        given = flags.get(name)
+        if given is not None:
+            values[name] = _parsed(each, given, flag(name))
+        elif variable(name) in environment:
+            values[name] = _parsed(each, environment[variable(name)], variable(name))
+        elif name in written:
+            values[name] = _parsed(each, written[name], f"{name} in {file}")
+    return Config(**values)
+
+
+def _parsed(setting: Field[Any], text: str, place: str) -> Any:
+    try:
+        return setting.metadata["parse"](text)
+    except ValueError as error:
+        raise ConfigError(f"{place} must be {error}, not {text!r}.") from None
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    """The file's settings, as the texts that a flag would have."""
+    try:
+        written = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"The file {path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:  # not UTF-8, or not TOML
+        raise ConfigError(f"The file {path} is no TOML: {error}.") from None
+    known = {each.name: each for each in fields(Config)}
+    for name in written:
+        if name not in known:
+            raise ConfigError(f"The file {path} sets {name!r}, which is no setting.")
+    return {name: _as_text(known[name], value, path) for name, value in written.items()}
+
+
+def _as_text(setting: Field[Any], value: object, path: Path) -> str:
+    """A TOML value of the type that the field has, as text."""
+    match setting.default, value:
+        case tuple(), list() if all(isinstance(each, str) for each in value):
+            return ",".join(value)
+        case int(), int() if not isinstance(value, bool):
+            return str(value)
+        case ((str() | Path() | CursorScope()), str()):
+            return value
+    raise ConfigError(f"The file {path} gives {setting.name} a value of the wrong type.")

@@ -1,0 +1,1 @@
+"""The server's shell: sockets, HTTP, the admin socket, and the assembly of all parts."""

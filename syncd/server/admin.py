@@ -1,0 +1,243 @@
+"""The admin socket: how a command reaches the store while the server holds it.
+
+A Unix socket in the data folder, for the folder's owner alone; one JSON object a line in each
+direction. Without a running server a command performs the same requests itself, on the store that
+it opened under the store's lock: there are never two writers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+
+from syncd import errors
+from syncd.identity import words
+from syncd.identity.devices import Credential, Devices, facts
+from syncd.identity.keys import Keys
+from syncd.identity.words import Declined
+from syncd.model import AccountId
+from syncd.server.logs import redacted
+from syncd.storage import Storage
+
+log = logging.getLogger(__name__)
+
+SOCKET_NAME = "admin.sock"
+_LINE_BYTES_MAX = 16 * 1024
+_ANSWER_TIMEOUT_S = 30.0
+"""A command waits for one fsync at most, and the disk may be slow."""
+
+_OUR_CLEANUP: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+"""Since 3.13 asyncio removes a socket by the name that it was bound to; ours is gone by then."""
+
+Answer: TypeAlias = dict[str, Any]
+
+
+class _Request(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="command", tag=str.lower
+):
+    """What all requests share: the field `command` names the class, in small letters."""
+
+
+class Token(_Request, frozen=True):
+    """Make a device, or with `device` give this device of the account a new token."""
+
+    account: str
+    name: str = ""
+    platform: str = ""
+    device: str | None = None
+
+
+class Key(_Request, frozen=True):
+    """Make an API key."""
+
+    name: str
+
+
+class Devicelist(_Request, frozen=True):
+    """List the devices of an account."""
+
+    account: str
+
+
+class Revoke(_Request, frozen=True):
+    """Revoke a device for ever."""
+
+    device: str
+
+
+class Trim(_Request, frozen=True):
+    """Drop the entries of an account below a seq."""
+
+    account: str
+    before: int
+
+
+Request: TypeAlias = Token | Key | Devicelist | Revoke | Trim
+_decode = msgspec.json.Decoder(Request).decode
+
+
+class Administration:
+    """What an operator may do to a store. Every request is answered by its facts, or Declined."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        devices: Devices,
+        keys: Keys,
+        wake: Callable[[Iterable[AccountId]], None],
+    ) -> None:
+        self._storage = storage
+        self._devices = devices
+        self._keys = keys
+        self._wake = wake
+
+    async def perform(self, request: Request) -> Answer:
+        """Do it; durable when this returns. Raises Declined and StorageError."""
+        match request:
+            case Token(account, _, _, device) if device is not None:
+                return _shown(await self._devices.rotate(account, device))
+            case Token(account, name, platform):
+                return _shown(await self._devices.create(account, name=name, platform=platform))
+            case Key(name):
+                return {"name": name, "key": await self._keys.create(name)}
+            case Devicelist(account):
+                found = await self._devices.listed(account)
+                return {"account": account, "devices": [facts(each) for each in found]}
+            case Revoke(device):
+                return facts(await self._devices.revoke(device))
+            case Trim(account, before):
+                return await self._trim(words.account_id(account), before)
+
+    async def _trim(self, account: AccountId, before: int) -> Answer:
+        if before < 1:
+            raise Declined(errors.BAD_REQUEST, "A log begins with seq 1.")
+        try:
+            floor = await self._storage.trim(account, before)
+        except KeyError:
+            raise Declined(errors.NO_SUCH_ACCOUNT) from None
+        # Connected devices that stand below the floor are told so in place of a batch.
+        self._wake((account,))
+        return {"account": account, "floor": floor}
+
+
+def _shown(credential: Credential) -> Answer:
+    return {"device": credential.device, "token": credential.token}
+
+
+# ------------------------------------------------------------ the server's end
+
+
+class AdminSocket:
+    """Listens in a folder whose store this process holds: a socket found there is a dead one's."""
+
+    def __init__(self, folder: Path, perform: Callable[[Request], Awaitable[Answer]]) -> None:
+        self._folder = folder
+        self._perform = perform
+        self._server: asyncio.Server | None = None
+        self._answering: set[asyncio.Task[Any]] = set()
+
+    async def start(self) -> None:
+        """Listen. Raises OSError."""
+        with _short_path(self._folder) as path:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                listener.bind(path)
+                # Between bind and listen nobody can connect yet.
+                os.chmod(path, 0o600)
+                self._server = await asyncio.start_unix_server(
+                    self._serve, sock=listener, limit=_LINE_BYTES_MAX, **_OUR_CLEANUP
+                )
+            except BaseException:
+                listener.close()
+                raise
+
+    async def close(self) -> None:
+        """Stop listening and hang up."""
+        if self._server is None:
+            return
+        self._server.close()
+        for task in tuple(self._answering):
+            task.cancel()
+        await asyncio.gather(*self._answering, return_exceptions=True)
+        with _short_path(self._folder) as path, contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._answering.add(task)
+        try:
+            while line := await reader.readline():
+                answer = await self._answer(line)
+                writer.write(msgspec.json.encode(answer) + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError):  # gone, or a line without an end
+            pass
+        finally:
+            self._answering.discard(task)
+            writer.close()
+
+    async def _answer(self, line: bytes) -> Answer:
+        try:
+            request = _decode(line)
+        except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+            return {"error": errors.BAD_REQUEST.name, "text": redacted(str(error))}
+        try:
+            log.info("< admin: %s", type(request).__name__.lower())
+            return {"ok": await self._perform(request)}
+        except Declined as declined:
+            return {"error": declined.refusal.name, "text": redacted(str(declined))}
+        except Exception:
+            log.exception("! an admin request failed")
+            return {"error": errors.INTERNAL.name, "text": errors.INTERNAL.text}
+
+
+@contextmanager
+def _short_path(folder: Path) -> Iterator[str]:
+    """A name of the socket in `folder` that fits the 108 bytes of a Unix address, for a while."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{SOCKET_NAME}"
+    finally:
+        os.close(descriptor)
+
+
+# ------------------------------------------------------------ the command's end
+
+
+class NobodyAnswers(Exception):
+    """No server listens in this folder."""
+
+
+def ask(folder: Path, request: Request) -> Answer:
+    """What the server that holds the store of `folder` answers.
+
+    Blocks: a command has nothing else to do. Raises NobodyAnswers when no server listens there,
+    and OSError when one does but breaks off.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.settimeout(_ANSWER_TIMEOUT_S)
+        try:
+            with _short_path(folder) as path:
+                line.connect(path)
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
+            raise NobodyAnswers(str(folder)) from error
+        line.sendall(msgspec.json.encode(request) + b"\n")
+        with line.makefile("rb") as answers:
+            answer = answers.readline()
+    if not answer.endswith(b"\n"):
+        raise ConnectionResetError("the server broke off")
+    decoded: Answer = msgspec.json.decode(answer, type=dict[str, Any])
+    return decoded

@@ -1,0 +1,295 @@
+"""Puts the parts together: one aiohttp application that can stand alone or under another's path.
+
+Start: storage, committer, reader, then everything that looks around by itself. Stop, in reverse:
+say goodbye to the sockets, let what was taken become durable, close the storage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from aiohttp import web
+
+from syncd import errors
+from syncd.committer import Committer
+from syncd.errors import Refusal
+from syncd.identity.devices import Admission, Devices
+from syncd.identity.keys import Keys
+from syncd.limits import POLL_INTERVAL_S
+from syncd.model import CursorScope
+from syncd.reader import Reader
+from syncd.server.admin import Administration, AdminSocket, Answer, Request
+from syncd.server.connection import Authenticate, Backstage, LiveConnections
+from syncd.server.deadlines import Deadlines
+from syncd.server.http import Door, guard
+from syncd.server.refusals import refused
+from syncd.server.service import Service, Staff
+from syncd.server.websocket import sync_handler
+from syncd.storage import Storage, StorageError, StoreRefused
+from syncd.storage.address import MEMORY, open_storage
+from syncd.wakeups import Wakeups
+
+log = logging.getLogger(__name__)
+
+Vouch: TypeAlias = Callable[[str], Awaitable[Admission | None]]
+
+SERVICE = web.AppKey("service", Service)
+"""Where the application keeps its Service."""
+
+EXIT_STATUS_OF_FAILURE = 70
+
+_STALL_LOOK_S = 5.0
+"""How late a stalled socket may be noticed: the bound itself is 30 s."""
+
+
+_STORE_FREE_S = 3.0
+"""How long a start waits for a store that is held: a command holds it for a moment, and a server
+that is being replaced for as long as its last commit takes."""
+
+_LOOK_AGAIN_S = 0.1
+
+
+def stop_process(error: StorageError) -> None:
+    """End this process now, answering nobody: what was under way may or may not be durable."""
+    log.critical("! storage failed, the outcome is unknown, the process stops: %s", error)
+    logging.shutdown()
+    os._exit(EXIT_STATUS_OF_FAILURE)
+
+
+def application(
+    *,
+    store: Storage | str | Path,
+    authenticate: Vouch | None = None,
+    allowed_origins: Collection[str] = (),
+    on_failure: Callable[[StorageError], None] | None = None,
+    cursor_scope: CursorScope | None = None,
+) -> web.Application:
+    """The sync service as an aiohttp application; mount it with `add_subapp`, or run it alone.
+
+    store: a folder (made when missing; held under a lock), `memory:`, or an open Storage, which
+        stays its owner's to close.
+    authenticate: an embedder's own login. It is given the token of a hello and vouches for a
+        device that was made here; on None the service looks among its own tokens. When it raises,
+        nobody is let in.
+    allowed_origins: exact Origin headers of web pages that may open sockets.
+    on_failure: called once when the outcome of a commit is unknown. It must end the process, as
+        the default does: whatever is answered after that might be a lie.
+    cursor_scope: for reproducing the second-PC bug only; None takes the store as it was made.
+
+    Between startup and cleanup `application[SERVICE]` publishes and makes devices.
+    """
+    assembly = _Assembly(store, authenticate, on_failure or stop_process, cursor_scope)
+    assembly.allowed_origins = frozenset(allowed_origins)
+    app = web.Application(middlewares=[guard()])
+    app[SERVICE] = assembly.service
+    app.add_routes(Door(assembly.service).routes())
+    app.router.add_get("/v1/sync", assembly.sync, allow_head=False)
+    app.cleanup_ctx.append(assembly.lifetime)
+    app.on_shutdown.append(assembly.shut_down)
+    return app
+
+
+class _Assembly:
+    """All parts of one application, and the order in which they start and stop."""
+
+    def __init__(
+        self,
+        store: Storage | str | Path,
+        vouch: Vouch | None,
+        on_failure: Callable[[StorageError], None],
+        cursor_scope: CursorScope | None,
+    ) -> None:
+        self.allowed_origins: Collection[str] = ()
+        self._store = store
+        self._vouch = vouch
+        self._on_failure = on_failure
+        self._cursor_scope = cursor_scope
+        self._live = LiveConnections()
+        self.service = Service(self._live, self._fail)
+        self._sync: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
+
+    async def sync(self, request: web.Request) -> web.StreamResponse:
+        """GET /v1/sync."""
+        if self._sync is None or not self.service.ready:
+            return refused(errors.SERVICE_DRAINING, retry_after_s=1)
+        return await self._sync(request)
+
+    # -------------------------------------------------------- start and stop
+
+    async def lifetime(self, app: web.Application) -> AsyncIterator[None]:
+        """Everything between startup and cleanup. Raises StoreRefused at startup."""
+        async with AsyncExitStack() as stack:
+            storage = await self._open(stack)
+            wakeups, deadlines = Wakeups(), Deadlines()
+            committer = Committer(storage, wakeups, self.service.fail)
+            reader = Reader(storage)
+            devices = Devices(storage, ended=self._live.end)
+            keys = Keys(storage)
+
+            # The stack unwinds backwards: the committer ends last, when nobody can ask any more.
+            await stack.enter_async_context(self._running(committer.run(), committer.drain))
+            for body in (
+                reader.run(),
+                deadlines.run(),
+                _poll(storage, wakeups),
+                _look_for_stalled(self._live),
+            ):
+                await stack.enter_async_context(self._running(body))
+            backstage = Backstage(
+                authenticate=self._authenticator(devices),
+                committer=committer,
+                reader=reader,
+                wakeups=wakeups,
+                deadlines=deadlines,
+                live=self._live,
+                scope=storage.cursor_scope,
+            )
+            self._sync = sync_handler(backstage, self.allowed_origins)
+            administration = Administration(storage, devices, keys, wakeups.wake)
+            await self._listen_for_commands(stack, administration)
+            self.service.begin(Staff(committer, devices, keys))
+            yield
+            await self.service.drain()
+
+    async def shut_down(self, app: web.Application) -> None:
+        """Say goodbye before aiohttp waits for the sockets' requests to end."""
+        self.service.say_goodbye()
+
+    async def _open(self, stack: AsyncExitStack) -> Storage:
+        if isinstance(self._store, str | Path):
+            storage = await _open_when_free(str(self._store), self._cursor_scope)
+            stack.push_async_callback(storage.close)
+        else:
+            storage = self._store
+        if storage.cursor_scope is not CursorScope.DEVICE:
+            log.warning(
+                "! cursor scope %s: this reproduces the second-PC bug, devices WILL miss messages",
+                storage.cursor_scope.value,
+            )
+        return storage
+
+    async def _listen_for_commands(
+        self, stack: AsyncExitStack, administration: Administration
+    ) -> None:
+        """Where the store is a folder, commands find this server there."""
+        if not isinstance(self._store, str | Path) or str(self._store) == MEMORY:
+            return
+
+        async def perform(request: Request) -> Answer:
+            with self.service.weathering():
+                return await administration.perform(request)
+
+        admin = AdminSocket(Path(self._store), perform)
+        await admin.start()
+        stack.push_async_callback(admin.close)
+
+    def _running(
+        self, body: Coroutine[Any, Any, None], finish: Callable[[], None] | None = None
+    ) -> _Running:
+        return _Running(body, finish, self._died)
+
+    # -------------------------------------------------------- what may go wrong
+
+    def _fail(self, error: StorageError) -> None:
+        # Nobody may hear another word: an answer given now might be a lie.
+        self._live.abort()
+        self._on_failure(error)
+
+    def _died(self, error: BaseException) -> None:
+        """A part that everybody relies on died of a bug: going on would mean silence."""
+        log.critical("! a task of the service died", exc_info=error)
+        self.service.fail(StorageError(f"a task died: {type(error).__name__}", definite=False))
+
+    def _authenticator(self, devices: Devices) -> Authenticate:
+        async def authenticate(token: str) -> Admission | Refusal:
+            try:
+                admission = None if self._vouch is None else await self._vouch(token)
+            except Exception as error:
+                # Its type only: the text of a foreign error may quote the token.
+                log.error("! the embedder's authenticate raised %s", type(error).__name__)
+                return errors.INTERNAL
+            if admission is not None:
+                return admission
+            try:
+                return await devices.authenticate(token)
+            except StorageError as error:
+                log.error("! a token could not be looked up: %s", error)
+                if not error.definite:
+                    self.service.fail(error)
+                return errors.STORAGE_UNAVAILABLE
+
+        return authenticate
+
+
+class _Running:
+    """A task for the time of a `with`: afterwards it is told to finish, or cancelled."""
+
+    def __init__(
+        self,
+        body: Coroutine[Any, Any, None],
+        finish: Callable[[], None] | None,
+        died: Callable[[BaseException], None],
+    ) -> None:
+        self._body = body
+        self._finish = finish
+        self._died = died
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.create_task(self._body)
+        self._task.add_done_callback(self._done)
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._finish is None:
+            self._task.cancel()
+        else:
+            self._finish()
+        await asyncio.wait([self._task])
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._died(error)
+
+
+def is_held(refused: StoreRefused) -> bool:
+    """Whether the store could not be opened only because another process holds it."""
+    return "in use" in str(refused)
+
+
+async def _open_when_free(address: str, scope: CursorScope | None) -> Storage:
+    """Open a store, waiting a little for whoever holds it. Raises StoreRefused."""
+    for _ in range(int(_STORE_FREE_S / _LOOK_AGAIN_S)):
+        try:
+            return await open_storage(address, scope)
+        except StoreRefused as refused:
+            if not is_held(refused):
+                raise
+            log.info("= waiting: %s", refused)
+        await asyncio.sleep(_LOOK_AGAIN_S)
+    return await open_storage(address, scope)
+
+
+async def _poll(storage: Storage, wakeups: Wakeups) -> None:
+    """Look at all heads now and then: what makes a lost wake-up harmless."""
+    while True:
+        # Jittered, so that many nodes on one store do not look in step.
+        await asyncio.sleep(POLL_INTERVAL_S * random.uniform(0.75, 1.25))
+        try:
+            heads = await storage.heads(wakeups.accounts())
+        except StorageError as error:
+            log.error("! heads could not be read: %s", error)
+        else:
+            wakeups.wake(wakeups.moved(heads))
+
+
+async def _look_for_stalled(live: LiveConnections) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(_STALL_LOOK_S)
+        live.look_for_stalled(loop.time())

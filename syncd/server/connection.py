@@ -1,0 +1,319 @@
+"""One device, one WebSocket: the interpreter that turns bytes into events and commands into deeds.
+
+The one task of a connection is the one that aiohttp made for the request; it receives and feeds the
+session. Completions (a commit, a page, a wake-up, a deadline) arrive as plain calls from the loop.
+Nothing is awaited while the session thinks or while its commands are performed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import WSMessage, WSMsgType, web
+
+from syncd import errors
+from syncd.committer import Committer, Lane
+from syncd.errors import Refusal
+from syncd.identity.devices import Admission
+from syncd.limits import SOCKET_BUFFER_BYTES_MAX, WRITE_STALLED_TIMEOUT_S
+from syncd.model import CursorScope, DeviceId, Opening, Outcome, Page, Superseded
+from syncd.protocol import commands, events
+from syncd.protocol.session import Session, State
+from syncd.reader import Reader
+from syncd.server.deadlines import Deadlines
+from syncd.wakeups import Wakeups
+from syncd.wire.codec import Codec, Malformed
+from syncd.wire.frames import Goodbye
+
+log = logging.getLogger(__name__)
+
+Authenticate = Callable[[str], Awaitable[Admission | Refusal]]
+
+_BACKPRESSURE_LOOK_S = 0.05
+"""How often a connection whose socket is full looks whether it may read again."""
+
+
+class LiveConnections:
+    """Who is connected: for fencing, for revocation, and to say goodbye when the server stops."""
+
+    def __init__(self) -> None:
+        self._all: set[Connection] = set()
+        self._by_device: dict[DeviceId, Connection] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def enter(self, connection: Connection) -> None:
+        """A socket was opened."""
+        self._all.add(connection)
+
+    def leave(self, connection: Connection) -> None:
+        """A socket is gone."""
+        self._all.discard(connection)
+        if self._by_device.get(connection.session.device) is connection:
+            del self._by_device[connection.session.device]
+
+    def take_over(self, connection: Connection, generation: int) -> None:
+        """A session took a generation: the older one of its device is fenced.
+
+        Also where the taker is gone already: the older session can no longer append or ack.
+        """
+        session = connection.session
+        other = self._by_device.get(session.device)
+        if other is not None and other.session.generation > generation:
+            connection.handle(events.Superseded(other.session.instance))
+            return
+        if session.state is State.LIVE:
+            self._by_device[session.device] = connection
+        if other is not None:
+            other.handle(events.Superseded(session.instance))
+
+    def end(self, device: DeviceId, refusal: Refusal) -> None:
+        """The right of a device's session ended."""
+        # All of them: one whose opening was committed just before has not entered `_by_device` yet.
+        for connection in tuple(self._all):
+            if connection.session.device == device:
+                connection.handle(events.Ended(refusal))
+
+    def drain(self) -> None:
+        """Say goodbye to everybody."""
+        for connection in tuple(self._all):
+            connection.handle(events.Draining())
+
+    def abort(self) -> None:
+        """Drop everybody without a word: nothing may be answered any more."""
+        for connection in tuple(self._all):
+            connection.abort()
+
+    def look_for_stalled(self, now: float) -> None:
+        """Close whoever accepted no byte for too long."""
+        for connection in tuple(self._all):
+            connection.look_for_stall(now)
+
+
+@dataclass(frozen=True, slots=True)
+class Backstage:
+    """Everybody that a connection turns to."""
+
+    authenticate: Authenticate
+    committer: Committer
+    reader: Reader
+    wakeups: Wakeups
+    deadlines: Deadlines
+    live: LiveConnections
+    scope: CursorScope
+
+
+class Connection:
+    """Performs the commands of one session. Made, run and forgotten by websocket.py."""
+
+    __slots__ = (
+        "_accepted_bytes",
+        "_backstage",
+        "_closing",
+        "_codec",
+        "_lane",
+        "_listening",
+        "_loop",
+        "_opcode",
+        "_progress_at",
+        "_socket",
+        "_token",
+        "_transport",
+        "_written_bytes",
+        "session",
+    )
+
+    def __init__(
+        self,
+        backstage: Backstage,
+        socket: web.WebSocketResponse,
+        transport: asyncio.WriteTransport,
+        codec: Codec,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._backstage: Final = backstage
+        self._socket = socket
+        self._transport = transport
+        self._codec = codec
+        self._opcode = WSMsgType.BINARY if codec.binary else WSMsgType.TEXT
+        self._lane = Lane()
+        self._listening = False
+        self._token: str | None = None
+        self._written_bytes = 0
+        self._accepted_bytes = 0
+        self._progress_at = self._loop.time()
+        self._closing: asyncio.Task[bool] | None = None
+        self.session = Session(backstage.scope, self._loop.time())
+
+    async def run(self) -> None:
+        """Receive until the socket is gone."""
+        self._backstage.live.enter(self)
+        self._backstage.deadlines.add(self)
+        try:
+            while await self._receive():
+                if self._token is not None:
+                    await self._authenticate()
+        finally:
+            self.handle(events.Disconnected())
+            if self._listening:
+                self._backstage.wakeups.forget(self.session.account, self)
+            try:
+                if self._closing is not None:
+                    await self._closing
+            finally:
+                # Not before: until then the socket may stall, and a stopping server waits for it.
+                self._backstage.live.leave(self)
+
+    # -------------------------------------------------------- what happens
+
+    def handle(self, event: events.Event, now: float | None = None) -> None:
+        """Feed one event and perform what follows. Never raises: a bug ends this socket alone."""
+        try:
+            for command in self.session.handle(event, self._loop.time() if now is None else now):
+                self._perform(command)
+        except Exception:
+            log.exception("! %r failed at %s", self.session, type(event).__name__)
+            if self.session.state is not State.CLOSED:
+                self.session.state = State.CLOSED
+                self._say_goodbye(errors.INTERNAL, None)
+
+    def woken(self) -> None:
+        self.handle(events.Woken())
+
+    def deadline(self) -> float | None:
+        return self.session.deadline()
+
+    def time_passed(self, now: float) -> None:
+        self.handle(events.TimePassed(), now)
+
+    def look_for_stall(self, now: float) -> None:
+        """Notice a socket that accepted no byte for too long."""
+        waiting = self._transport.get_write_buffer_size()
+        accepted = self._written_bytes - waiting
+        if waiting == 0 or accepted > self._accepted_bytes:
+            self._accepted_bytes, self._progress_at = accepted, now
+        elif now - self._progress_at >= WRITE_STALLED_TIMEOUT_S:
+            self.handle(events.WriteStalled())
+            self._transport.abort()
+
+    def abort(self) -> None:
+        """Drop the socket without a word."""
+        self._transport.abort()
+
+    async def _receive(self) -> bool:
+        """Take one message off the socket; False when there will be no more."""
+        while self._transport.get_write_buffer_size() > SOCKET_BUFFER_BYTES_MAX:
+            # The peer sends but does not read: stop reading too; the stall check may end it.
+            await asyncio.sleep(_BACKPRESSURE_LOOK_S)
+            if self._transport.is_closing():
+                return False
+        message: WSMessage = await self._socket.receive()
+        if message.type is self._opcode:
+            self._decode(message.data)
+        elif message.type in (WSMsgType.BINARY, WSMsgType.TEXT):
+            self.handle(events.Malformed(errors.WRONG_ENCODING))
+        elif message.type is WSMsgType.PING:
+            self._write(message.data, WSMsgType.PONG)
+        elif message.type is not WSMsgType.PONG:
+            return False
+        return True
+
+    def _decode(self, data: bytes) -> None:
+        try:
+            frame = self._codec.decode_client(data)
+        except Malformed as malformed:
+            log.info("< malformed frame from %r: %s", self.session, malformed)
+            self.handle(events.Malformed(malformed.refusal))
+        else:
+            self.handle(events.Received(frame, time.time_ns() // 1_000_000))
+
+    async def _authenticate(self) -> None:
+        token, self._token = self._token, None
+        assert token is not None
+        answer = await self._backstage.authenticate(token)
+        if isinstance(answer, Refusal):
+            self.handle(events.NotAdmitted(answer))
+        else:
+            self.handle(events.Admitted(answer.account, answer.device, answer.credential))
+
+    # -------------------------------------------------------- what to do
+
+    def _perform(self, command: commands.Command) -> None:
+        match command:
+            case commands.Deliver(prev, page):
+                self._write(
+                    self._codec.batch(prev, page.to, page.entries, page.chain, page.head),
+                    self._opcode,
+                )
+            case commands.Reply(frame):
+                self._write(self._codec.encode(frame), self._opcode)
+            case commands.Read(request):
+                self._backstage.reader.read(request, self._page_read)
+            case commands.Append(submission):
+                self._backstage.committer.append(self._lane, submission, self._committed)
+            case commands.SaveCursor(mark):
+                self._backstage.committer.save_cursor(mark)
+            case commands.Authenticate(token):
+                self._token = token
+            case commands.Open(request):
+                self._listening = True
+                self._backstage.wakeups.listen(request.account, self)
+                self._backstage.committer.open(request, self._opened)
+            case commands.Alarm(name, facts):
+                log.error("! alarm: %s", name, extra={"facts": facts})
+            case commands.Close(refusal, instance):
+                self._say_goodbye(refusal, instance)
+
+    def _opened(self, result: Opening | Refusal) -> None:
+        if isinstance(result, Refusal):
+            self.handle(events.NotOpened(result))
+        else:
+            self.handle(events.Opened(result))
+            self._backstage.deadlines.add(self)
+            self._backstage.live.take_over(self, result.generation)
+
+    def _page_read(self, page: Page | None) -> None:
+        self.handle(events.ReadFailed() if page is None else events.PageRead(page))
+
+    def _committed(self, result: tuple[Outcome, ...] | Superseded) -> None:
+        if not isinstance(result, Superseded):
+            self.handle(events.Committed(result))
+        elif result.instance is None:
+            self.handle(events.Ended(errors.DEVICE_REVOKED))
+        else:
+            self.handle(events.Superseded(result.instance))
+
+    # -------------------------------------------------------- towards the socket
+
+    def _write(self, data: bytes, opcode: WSMsgType) -> None:
+        """Hand bytes to the transport, now.
+
+        aiohttp's send is a coroutine only for the sake of its own flow control, which websocket.py
+        switched off (the window bounds what we write): it ends at its first step.
+        """
+        sending = self._socket.send_frame(data, opcode)
+        try:
+            sending.send(None)
+        except StopIteration:
+            self._written_bytes += len(data)
+        except ConnectionError:
+            pass  # the socket is going; the receiving side notices
+        else:
+            sending.close()
+            raise AssertionError("aiohttp waited although its flow control is off")
+
+    def _say_goodbye(self, refusal: Refusal, instance: str | None) -> None:
+        log.info("= %r closes: %s", self.session, refusal.name)
+        goodbye = Goodbye(refusal.code, refusal.name, instance, None)
+        self._write(self._codec.encode(goodbye), self._opcode)
+        # The handshake waits for the peer, so it is a task of its own; `run` sees it to its end.
+        # Without drain, which would wait for ever for a peer that does not read.
+        self._closing = asyncio.create_task(
+            self._socket.close(code=refusal.code, message=refusal.name.encode(), drain=False)
+        )

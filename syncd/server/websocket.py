@@ -1,0 +1,64 @@
+"""The upgrade at `/v1/sync`: who may open a socket, and with which encoding."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Collection
+
+from aiohttp import hdrs, web
+
+from syncd import errors
+from syncd.limits import CLIENT_FRAME_BYTES_MAX
+from syncd.server.connection import Backstage, Connection
+from syncd.server.refusals import refused
+from syncd.wire.codec import SUBPROTOCOLS, codec_for
+
+_CLOSE_HANDSHAKE_S = 5.0
+"""How long a peer may take to answer our close frame."""
+
+
+def sync_handler(
+    backstage: Backstage, allowed_origins: Collection[str]
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The request handler of the sync address.
+
+    allowed_origins: exact values of the Origin header that pages may connect from. A request
+    without the header comes from no page; it is let in unless it carries a cookie, which only a
+    browser would do (cross-site WebSocket hijacking).
+    """
+
+    async def sync(request: web.Request) -> web.StreamResponse:
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin not in allowed_origins and (origin is not None or hdrs.COOKIE in request.headers):
+            return refused(errors.FOREIGN_ORIGIN)
+        socket = web.WebSocketResponse(
+            timeout=_CLOSE_HANDSHAKE_S,
+            autoping=False,  # pongs count against the socket's buffer, so we send them
+            protocols=SUBPROTOCOLS,
+            compress=False,  # bombs, and 64 KiB per socket
+            max_msg_size=CLIENT_FRAME_BYTES_MAX,
+            writer_limit=sys.maxsize,  # the window is the flow control
+            decode_text=False,
+        )
+        if not _offered(request):
+            return refused(errors.NO_SUBPROTOCOL)
+        await socket.prepare(request)
+        assert socket.ws_protocol is not None
+        transport = request.transport
+        if not isinstance(transport, asyncio.WriteTransport):
+            return socket  # the peer went away during the upgrade
+        connection = Connection(backstage, socket, transport, codec_for(socket.ws_protocol))
+        try:
+            await connection.run()
+        finally:
+            if transport.get_write_buffer_size():
+                transport.abort()  # closing would wait for a peer that does not read
+        return socket
+
+    return sync
+
+
+def _offered(request: web.Request) -> bool:
+    offered = request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "")
+    return any(name.strip() in SUBPROTOCOLS for name in offered.split(","))
