@@ -1,0 +1,1 @@
+"""Simulated devices for everybody: real clients over real sockets, against the real server."""

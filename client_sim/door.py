@@ -1,0 +1,79 @@
+"""The server's HTTP door, as an embedder's backend uses it: make devices, publish, look."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+REQUEST_TIMEOUT_S = 10.0
+
+
+class DoorShut(Exception):
+    """The server refused a request or did not answer; the text says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A device that the server made, and the secret that proves it."""
+
+    device: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the server has stored about a device: its cursor, and the head of its log."""
+
+    cursor: int
+    head: int
+
+
+class Door:
+    """The HTTP interface of one server, with an API key."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, key: str) -> None:
+        self._session, self._url = session, url
+        self._headers = {"Authorization": f"Bearer {key}"}
+
+    async def create_device(self, account: str, name: str, platform: str) -> Credential:
+        """A new device of the account; the account is made when it is missing."""
+        asked = {"account": account, "name": name, "platform": platform}
+        answer = await self._ask("POST", "/v1/devices", asked)
+        return Credential(answer["device"], answer["token"])
+
+    async def publish(self, account: str, body: bytes) -> int:
+        """A message from no device into the account's log; gives its seq there."""
+        asked = {"to": account, "body": base64.b64encode(body).decode()}
+        return int((await self._ask("POST", "/v1/messages", asked))["seq"])
+
+    async def standings(self, account: str) -> dict[str, Standing]:
+        """Where every device of the account stands, by device id."""
+        answer = await self._ask("GET", f"/v1/accounts/{account}/devices", None)
+        rows = answer["devices"] if isinstance(answer, dict) else answer
+        return {row["device"]: Standing(int(row["cursor"]), int(row["head"])) for row in rows}
+
+    async def _ask(self, method: str, path: str, asked: dict[str, str] | None) -> Any:
+        try:
+            async with self._session.request(
+                method, self._url + path, json=asked, headers=self._headers
+            ) as response:
+                if response.status >= 400:
+                    raise DoorShut(
+                        f"{method} {path}: {response.status} {(await response.text())[:200]}"
+                    )
+                return await response.json()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise DoorShut(f"{method} {self._url}{path}: {error!r}") from None
+
+
+@asynccontextmanager
+async def opened(url: str, key: str) -> AsyncIterator[Door]:
+    """The door of the server at `url`, closed with the block."""
+    timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        yield Door(session, url, key)

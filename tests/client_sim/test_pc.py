@@ -1,0 +1,76 @@
+"""`client-sim pc` as people and scripts run it: a process, with commands on its standard input."""
+
+import asyncio
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+from client_sim import door
+from client_sim.pc import TOKEN_VARIABLE
+from client_sim.simulated_pc import CRASH_STATUS
+from tests.client_sim.conftest import Running
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def new_device(running: Running, *bodies: bytes) -> tuple[str, str]:
+    """A fresh account with these messages: the account and the token of a device of it."""
+    account = f"script-{secrets.token_hex(4)}"
+
+    async def make() -> str:
+        async with door.opened(running.url, running.key) as opened:
+            made = await opened.create_device(account, "PC1", "pc")
+            for body in bodies:
+                await opened.publish(account, body)
+            return made.token
+
+    return account, asyncio.run(make())
+
+
+def played(
+    running: Running, token: str, script: str, *more: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "client_sim", "pc", "--url", running.url, *more],
+        cwd=ROOT,
+        env={**os.environ, TOKEN_VARIABLE: token},
+        input=script,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_script_without_a_word_shows_what_was_missed(running: Running) -> None:
+    _, token = new_device(running, b"one", b"two")
+    done = played(running, token, "")
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if line.startswith("[")] == [
+        "[1] : one",
+        "[2] : two",
+    ]
+    assert token not in done.stdout + done.stderr
+
+
+def test_a_crash_ends_it_hard_and_the_store_goes_on(running: Running, tmp_path: Path) -> None:
+    account, token = new_device(running, b"one")
+    store = ("--store", str(tmp_path / "pc.db"))
+    crashed = played(running, token, f"send {account} mine\ncrash\nstate\n", *store)
+    assert crashed.returncode == CRASH_STATUS
+    assert "= accepted as number 1, seq 2" in crashed.stdout
+    after = played(running, token, "", *store)
+    assert after.returncode == 0, after.stderr
+    assert f"[2] {account}: mine" in after.stdout
+    again = played(running, token, "", *store)
+    assert "[1]" not in again.stdout
+    assert "= caught up at 2" in again.stdout
+
+
+def test_a_token_is_needed_and_a_wrong_one_is_said(running: Running) -> None:
+    assert played(running, "", "").returncode == 2
+    wrong = played(running, "sd_wrong", "")
+    assert wrong.returncode == 1
+    assert "not_authenticated" in wrong.stdout

@@ -1,0 +1,106 @@
+"""A short real swarm with cuts, and what makes one fail."""
+
+import json
+import secrets
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from client_sim import door
+from client_sim.judges import Charge, Fault
+from client_sim.member import Tally
+from client_sim.swarm import Plan, Result, SwarmFailed, line_to, listed_devices, summary
+from tests.client_sim.conftest import Running
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def ran(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "client_sim", "swarm", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_real_swarm_with_cuts_is_all_right(running: Running) -> None:
+    plan = ("--devices", "8", "--rate", "80", "--for", "2", "--churn", "6")
+    done = ran("--url", running.url, "--key", running.key, *plan, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (told["right"], told["converged"], told["accounts"]) == (True, True, 3)
+    assert told["accepted"] == told["sent"] > 100
+    assert [told[fault.value] for fault in Fault] == [0, 0, 0, 0, 0]
+    assert told["connects"] > told["devices"]
+    assert "8/8 devices" in done.stdout or "7/8 devices" in done.stdout
+
+
+async def test_existing_devices_from_a_file(running: Running, tmp_path: Path) -> None:
+    account = f"listed-{secrets.token_hex(4)}"
+    async with door.opened(running.url, running.key) as opened:
+        tokens = [(await opened.create_device(account, name, "pc")).token for name in "ab"]
+        await opened.publish(account, b"from before")
+    listed = tmp_path / "tokens"
+    listed.write_text("".join(f"{account} {token}\n" for token in tokens))
+    plan = ("--devices", "2", "--rate", "20", "--for", "0.5")
+    done = ran("--url", running.url, "--tokens", str(listed), *plan)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "All right."
+
+
+def test_lists_that_cannot_be_meant(tmp_path: Path) -> None:
+    (tmp_path / "short").write_text("alice sd_1\n")
+    (tmp_path / "wide").write_text("alice sd_1 x\n")
+    assert listed_devices(tmp_path / "short", 1) == [("alice", "sd_1")]
+    for name, count in (("short", 2), ("wide", 1)):
+        with pytest.raises(SwarmFailed):
+            listed_devices(tmp_path / name, count)
+
+
+async def test_only_a_server_on_this_machine_gets_a_line_that_can_be_cut() -> None:
+    async with line_to("wss://host/v1/sync", True) as (url, link):
+        assert (url, link) == ("wss://host/v1/sync", None)
+    async with line_to("ws://127.0.0.1:1/v1/sync", False) as (_, link):
+        assert link is None
+    async with line_to("ws://localhost:1/v1/sync", True) as (url, link):
+        assert link is not None
+        assert url == f"ws://127.0.0.1:{link.port}/v1/sync"
+
+
+GOOD = Result(Plan(3, 1, 1), Tally(sent=1, accepted_count=1), 1, (), (), True)
+
+
+def test_any_fault_is_a_failure() -> None:
+    charge = Charge(Fault.HOLE, "d1", "message 2 never came before 3")
+    assert GOOD.right
+    assert summary(GOOD)[-1] == "All right."
+    for bad in (
+        replace(GOOD, charges=(charge,)),
+        replace(GOOD, failures=("d1: stopped",)),
+        replace(GOOD, converged=False),
+        replace(GOOD, tally=Tally()),
+        replace(GOOD, tally=Tally(accepted_count=1, refused=1)),
+    ):
+        assert not bad.right
+        assert summary(bad)[-1] == "NOT right."
+        assert bad.as_json()["right"] is False
+    assert "! d1: message 2 never came before 3" in summary(replace(GOOD, charges=(charge,)))
+    assert replace(GOOD, charges=(charge,)).as_json()["holes"] == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--url", "http://127.0.0.1:1", "--key", "k", "--devices", "0"],
+        ["--url", "http://127.0.0.1:1", "--key", "k", "--devices", "1"],
+        ["--url", "http://127.0.0.1:1"],
+    ],
+)
+def test_arguments_that_make_no_sense_and_a_server_that_is_not_there(arguments: list[str]) -> None:
+    assert ran(*arguments).returncode == 2
