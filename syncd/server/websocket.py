@@ -53,7 +53,9 @@ def sync_handler(
             await connection.run()
         finally:
             if transport.get_write_buffer_size():
-                transport.abort()  # closing would wait for a peer that does not read
+                # A peer that reads still gets its goodbye; for one that does not, closing would
+                # wait for ever.
+                asyncio.get_running_loop().call_later(_CLOSE_HANDSHAKE_S, transport.abort)
         return socket
 
     return sync

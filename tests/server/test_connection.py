@@ -11,7 +11,8 @@ from syncd import errors, limits
 from syncd.model import Chain, Epoch, Kind, Position, direct
 from syncd.protocol import events
 from syncd.protocol.session import State
-from syncd.wire.codec import JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL
+from syncd.server.connection import Connection
+from syncd.wire.codec import JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL, codec_for
 from syncd.wire.frames import (
     Ack,
     Answers,
@@ -372,16 +373,36 @@ async def test_a_client_that_never_reads_is_bounded_by_its_window_and_closed(tow
     await town.still_serves()
 
 
+async def stalled_at_hello(
+    town: Town,
+) -> tuple[Connection, asyncio.StreamReader, asyncio.StreamWriter]:
+    """A live socket whose peer has not read yet what fills its window."""
+    reader, writer = await raw_socket(town, receive_bytes=4096)
+    hello = Hello(town.tokens["phone"], instance(1), None, False, limits.WINDOW_BYTES_MAX)
+    writer.write(masked(BINARY, codec_for(MSGPACK_SUBPROTOCOL).encode(hello)))
+    reader._transport.pause_reading()  # type: ignore[attr-defined]
+    await town.only(1)
+    connection = town.connection()
+    await until(lambda: connection._transport.get_write_buffer_size() > 64 * 1024)
+    return connection, reader, writer
+
+
+async def test_a_peer_that_reads_gets_its_goodbye_behind_all_that_was_sent(town: Town) -> None:
+    await town.publish(200, bytes(30_000))
+    stalled, reader, writer = await stalled_at_hello(town)
+    await town.live(number=2)
+    await until(lambda: stalled not in _all(town))
+    reader._transport.resume_reading()  # type: ignore[attr-defined]
+    async with asyncio.timeout(10):
+        heard = await reader.read(-1)
+    assert b"fenced" in heard
+    assert instance(2).encode() in heard
+    writer.close()
+
+
 async def test_a_fenced_socket_that_never_reads_does_not_linger(town: Town) -> None:
     await town.publish(200, bytes(30_000))
-    reader, writer = await raw_socket(town, receive_bytes=4096)
-    codec = (await town.socket()).codec
-    hello = Hello(town.tokens["phone"], instance(1), None, False, limits.WINDOW_BYTES_MAX)
-    writer.write(masked(BINARY, codec.encode(hello)))
-    reader._transport.pause_reading()  # type: ignore[attr-defined]
-    await until(lambda: any(each.session.state is State.LIVE for each in _all(town)))
-    [stalled] = [each for each in _all(town) if each.session.state is State.LIVE]
-    await until(lambda: stalled._transport.get_write_buffer_size() > 64 * 1024)
+    stalled, _, writer = await stalled_at_hello(town)
     await town.live(number=2)
     await until(lambda: stalled.session.state is State.CLOSED)
     await until(lambda: stalled not in _all(town))
