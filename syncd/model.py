@@ -112,8 +112,7 @@ class Identity(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     number: Annotated[int, msgspec.Meta(ge=1, le=limits.INTEGER_MAX)]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """An entry as storage keeps it and the wire carries it: two opaque byte strings, made once.
 
     `header` followed by `body` is the encoded entry (see wire/codec.py); nobody below the codec
@@ -125,8 +124,7 @@ class Record:
     body_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """A message on its way into the logs of its members, judged in the append's transaction."""
 
     account: AccountId
@@ -155,8 +153,7 @@ class Publication:
     record: Record
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """The message is durable. `seq` is its place in the sender's own log; None when trimmed."""
 
     number: int
@@ -164,8 +161,7 @@ class Accepted:
     duplicate: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """The message was not appended, for the reason that `refusal` names."""
 
     number: int
@@ -241,18 +237,19 @@ class CursorMark:
     seq: Seq
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """All that one transaction does, in this order: openings, appends, publications, cursors.
+    """All that one transaction does, in this order: cursors, openings, appends, publications.
 
-    Openings come first, so that what an older generation left in the queue is dropped by the very
+    Cursors come before openings: what a device confirmed before its hello counts for its hello.
+    Openings come before appends: what an older generation left in the queue is dropped by the very
     commit that fences it.
     """
 
+    cursors: tuple[CursorMark, ...] = ()
     openings: tuple[OpeningRequest, ...] = ()
     submissions: tuple[Submission, ...] = ()
     publications: tuple[Publication, ...] = ()
-    cursors: tuple[CursorMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

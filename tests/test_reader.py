@@ -35,7 +35,7 @@ class GatedStorage(MemoryStorage):
         for account in (ALICE, BOB):
             await self.create_account(account)
         await self.create_device(ALICE, PHONE, "", "phone", b"a hash")
-        self.commit_now(Work((OpeningRequest(ALICE, PHONE, 1, "0011223344556677", None),)))
+        self.commit_now(Work(openings=(OpeningRequest(ALICE, PHONE, 1, "0011223344556677", None),)))
         self.commit_now(Work(submissions=(submission(*range(1, entries + 1)),)))
 
 

@@ -58,6 +58,9 @@ class Storage(Protocol):
     async def commit(self, work: Work) -> Done:
         """Do all of `work` in one transaction; durable when this returns.
 
+        Cursors: a mark of an older generation, an older epoch or beyond the head changes nothing;
+        a cursor never falls within its epoch.
+
         Openings, in order: the device exists, is not revoked and the credential is current (else
         DEVICE_REVOKED, NOT_AUTHENTICATED for an unknown device or one of another account,
         TOKEN_ROTATED); its generation rises by one; the snapshot is read after that.
@@ -73,9 +76,6 @@ class Storage(Protocol):
 
         Publications likewise, by (publisher, key): KEY_CONFLICT, NO_SUCH_ACCOUNT; an Accepted of a
         publication has number 0 and the seq in the account's log.
-
-        Cursors: a mark of an older generation, an older epoch or beyond the head changes nothing;
-        a cursor never falls within its epoch.
 
         Raises StorageError. Its caller owes: wake `grown` only after this returned; drafts speak
         for the device's own account.

@@ -147,11 +147,11 @@ class MemoryStorage:
     def commit_now(self, work: Work) -> Done:
         """What `commit` promises, at once: nothing here can fail half-way."""
         grown: set[AccountId] = set()
+        for mark in work.cursors:
+            self._mark(mark)
         openings = tuple(self._open(request) for request in work.openings)
         submissions = tuple(self._submit(each, grown) for each in work.submissions)
         publications = tuple(self._publish(each, grown) for each in work.publications)
-        for mark in work.cursors:
-            self._mark(mark)
         return Done(openings, submissions, publications, frozenset(grown))
 
     def _open(self, request: OpeningRequest) -> Opening | Refusal:

@@ -114,11 +114,13 @@ class _Commit:
         self._new_cursors: list[tuple[str, Epoch, Seq]] = []
 
     def run(self, work: Work) -> Done:
+        for mark in work.cursors:
+            self._mark(mark)
+        # Written at once: an opening of the same Work reads them.
+        self._connection.executemany(_SQL["save_cursor"], self._new_cursors)
         openings = tuple(map(self._open, work.openings))
         submissions = tuple(map(self._submit, work.submissions))
         publications = tuple(map(self._publish, work.publications))
-        for mark in work.cursors:
-            self._mark(mark)
         self._write()
         return Done(openings, submissions, publications, frozenset(self._grown))
 
@@ -270,7 +272,6 @@ class _Commit:
         insert(_SQL["append_entry"], self._new_entries)
         insert(_SQL["remember"], self._new_answers)
         insert(_SQL["remember_publication"], self._new_publications)
-        insert(_SQL["save_cursor"], self._new_cursors)
         insert(
             _SQL["grow_log"],
             [(log.head, log.head_link, log.log) for log in self._grown.values()],

@@ -360,11 +360,18 @@ async def test_marks_that_change_nothing(storage: Storage) -> None:
     assert [each.cursor for each in await storage.devices(ALICE)] == [0, 0]
 
 
-async def test_a_mark_may_confirm_what_its_own_work_appends(storage: Storage) -> None:
+async def test_a_mark_counts_for_the_opening_of_its_own_work(storage: Storage) -> None:
     epoch = (await device(storage)).epoch
-    work = Work(submissions=(submission(1),), cursors=(mark(epoch, 1),))
-    await storage.commit(work)
-    assert (await device(storage)).cursor == 1
+    await storage.commit(Work(submissions=(submission(1),)))
+    work = Work(cursors=(mark(epoch, 1),), openings=(opening(),))
+    [opened] = (await storage.commit(work)).openings
+    assert opened.cursor == 1  # type: ignore[union-attr]
+
+
+async def test_no_mark_can_confirm_what_its_own_work_appends(storage: Storage) -> None:
+    epoch = (await device(storage)).epoch
+    await storage.commit(Work(submissions=(submission(1),), cursors=(mark(epoch, 1),)))
+    assert (await device(storage)).cursor == 0
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,13 @@ def few(items: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(items, max_size=3).map(tuple)
 
 
-WORKS = st.builds(Work, few(OPENINGS), few(SUBMISSIONS), few(PUBLICATIONS), few(MARKS))
+WORKS = st.builds(
+    Work,
+    cursors=few(MARKS),
+    openings=few(OPENINGS),
+    submissions=few(SUBMISSIONS),
+    publications=few(PUBLICATIONS),
+)
 ACCOUNTS = st.sampled_from([ALICE, BOB])
 STEPS = st.lists(
     st.one_of(
