@@ -15,7 +15,12 @@ from typing import TypeAlias
 
 from syncd import errors
 from syncd.errors import Refusal
-from syncd.limits import COMMIT_MESSAGES_MAX, COMMITTER_WAITING_BYTES_MAX, CURSOR_SAVE_DELAY_S
+from syncd.limits import (
+    COMMIT_MESSAGES_MAX,
+    COMMITTER_CROWDED_BYTES,
+    COMMITTER_WAITING_BYTES_MAX,
+    CURSOR_SAVE_DELAY_S,
+)
 from syncd.model import (
     Accepted,
     CursorMark,
@@ -62,20 +67,30 @@ class Lane:
 
 
 @dataclass(slots=True)
+class _Waiting:
+    """One submission in the queue, with its weight in bytes."""
+
+    lane: Lane
+    submission: Submission
+    take: OutcomeTaker
+    weight: int
+
+
+@dataclass(slots=True)
 class _Gathered:
     """One transaction in the making, with who must be told."""
 
     openings: list[tuple[OpeningRequest, OpeningTaker]] = field(default_factory=list)
-    submissions: list[tuple[Lane, Submission, OutcomeTaker]] = field(default_factory=list)
+    submissions: list[_Waiting] = field(default_factory=list)
     publications: list[tuple[Publication, PublicationTaker]] = field(default_factory=list)
     cursors: dict[tuple[DeviceId, Epoch], CursorMark] = field(default_factory=dict)
 
     def work(self) -> Work:
         return Work(
-            tuple(request for request, _ in self.openings),
-            tuple(submission for _, submission, _ in self.submissions),
-            tuple(publication for publication, _ in self.publications),
-            tuple(self.cursors.values()),
+            cursors=tuple(self.cursors.values()),
+            openings=tuple(request for request, _ in self.openings),
+            submissions=tuple(waiting.submission for waiting in self.submissions),
+            publications=tuple(publication for publication, _ in self.publications),
         )
 
 
@@ -93,12 +108,17 @@ class Committer:
         self._wakeups = wakeups
         self._on_failure = on_failure
         self._next = _Gathered()
-        self._left: list[tuple[Lane, Submission, OutcomeTaker]] = []
+        self._left: list[_Waiting] = []
         self._waiting_bytes = 0
         self._wanted = asyncio.Event()
         self._cursor_timer: asyncio.TimerHandle | None = None
         self._cursors_due = False
         self._draining = False
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so much waits that whoever has something waiting should not hand in more."""
+        return self._waiting_bytes > COMMITTER_CROWDED_BYTES
 
     # -------------------------------------------------------- what sessions ask for
 
@@ -116,8 +136,9 @@ class Committer:
             outcomes = _refused(submission, lane.refusing)
             asyncio.get_running_loop().call_soon(take, outcomes)
             return
-        self._waiting_bytes += _size(submission)
-        self._next.submissions.append((lane, submission, take))
+        weight = sum(_weight(draft.record) for draft in submission.drafts)
+        self._waiting_bytes += weight
+        self._next.submissions.append(_Waiting(lane, submission, take, weight))
         self._wanted.set()
 
     def publish(self, publication: Publication) -> asyncio.Future[Accepted | Refusal]:
@@ -197,27 +218,24 @@ class Committer:
         self._cursors_due = False
         queue, self._left, gathered.submissions = self._left + gathered.submissions, [], []
         messages = 0
-        for place, (lane, submission, take) in enumerate(queue):
-            if lane.refusing is not None:
-                self._waiting_bytes -= _size(submission)
-                take(_refused(submission, lane.refusing))
+        for place, waiting in enumerate(queue):
+            if waiting.lane.refusing is not None:
+                self._refuse_one(waiting, waiting.lane.refusing)
             elif messages >= COMMIT_MESSAGES_MAX:
                 self._left = queue[place:]
                 break
             else:
-                gathered.submissions.append((lane, submission, take))
-                messages += len(submission.drafts)
+                gathered.submissions.append(waiting)
+                messages += len(waiting.submission.drafts)
         return gathered
 
     def _answer(self, gathered: _Gathered, done: Done) -> None:
         # Answers first: a sender hears of its acceptance before its own echo is read.
         for (_, take_opening), opening in zip(gathered.openings, done.openings, strict=True):
             take_opening(opening)
-        for (_, submission, take), outcomes in zip(
-            gathered.submissions, done.submissions, strict=True
-        ):
-            self._waiting_bytes -= _size(submission)
-            take(outcomes)
+        for waiting, outcomes in zip(gathered.submissions, done.submissions, strict=True):
+            self._waiting_bytes -= waiting.weight
+            waiting.take(outcomes)
         for (publication, take_result), result in zip(
             gathered.publications, done.publications, strict=True
         ):
@@ -225,14 +243,17 @@ class Committer:
             take_result(result)
         self._wakeups.wake(done.grown)
 
+    def _refuse_one(self, waiting: _Waiting, refusal: Refusal) -> None:
+        self._waiting_bytes -= waiting.weight
+        waiting.take(_refused(waiting.submission, refusal))
+
     def _refuse(self, gathered: _Gathered, refusal: Refusal) -> None:
         """Nothing was written: everybody hears so, and cursors wait for the next commit."""
         for _, take_opening in gathered.openings:
             take_opening(errors.STORAGE_UNAVAILABLE)
-        for lane, submission, take in gathered.submissions:
-            self._waiting_bytes -= _size(submission)
-            lane.refusing = refusal
-            take(_refused(submission, refusal))
+        for waiting in gathered.submissions:
+            waiting.lane.refusing = refusal
+            self._refuse_one(waiting, refusal)
         full = refusal is errors.STORAGE_FULL
         for publication, take_result in gathered.publications:
             self._waiting_bytes -= _weight(publication.record)
@@ -240,10 +261,6 @@ class Committer:
         if not self._draining:
             for mark in gathered.cursors.values():
                 self.save_cursor(mark)
-
-
-def _size(submission: Submission) -> int:
-    return sum(_weight(draft.record) for draft in submission.drafts)
 
 
 def _weight(record: Record) -> int:

@@ -98,8 +98,12 @@ POLL_INTERVAL_S = 5.0
 COMMIT_MESSAGES_MAX = 4096
 """Messages in one transaction: where group commit has long paid off and latency still matters."""
 
-COMMITTER_WAITING_BYTES_MAX = 64 * 1024 * 1024
-"""Bytes waiting for the disk, over all sessions, before sends are refused as busy."""
+COMMITTER_CROWDED_BYTES = 32 * 1024 * 1024
+"""Bytes waiting for the disk, over all sessions, from which on the server stops reading from
+devices that still have messages unanswered: a slow disk is felt as a slow line, not as refusals."""
+
+COMMITTER_WAITING_BYTES_MAX = 128 * 1024 * 1024
+"""The same, before sends are refused as busy: only a crowd that all sends at once gets there."""
 
 SOCKET_BUFFER_BYTES_MAX = WINDOW_BYTES_MAX + 1024 * 1024
 """Unsent bytes of one socket at which the server stops reading from it."""
@@ -115,6 +119,7 @@ assert BODY_BYTES_MAX * 4 // 3 + 2048 <= CLIENT_FRAME_BYTES_MAX, "a largest body
 assert ENTRY_BYTES_MAX <= WINDOW_BYTES_MIN, "a window always has room for one entry"
 assert ENTRY_BYTES_MAX <= BATCH_BYTES_MAX <= WINDOW_BYTES_MAX
 assert WINDOW_BYTES_MIN <= WINDOW_BYTES_DEFAULT <= WINDOW_BYTES_MAX
+assert COMMITTER_CROWDED_BYTES < COMMITTER_WAITING_BYTES_MAX
 assert UNANSWERED_MESSAGES_MAX <= REMEMBERED_MESSAGES, "a retry is always recognised"
 assert MESSAGES_PER_FRAME_MAX <= UNANSWERED_MESSAGES_MAX
 assert HEARTBEAT_INTERVAL_S * HEARTBEATS_MISSED_MAX < PEER_SILENT_TIMEOUT_S

@@ -46,7 +46,7 @@ def draft(
 ) -> Draft:
     sent = message(number, body)
     made = pack_entry(sent, ALICE, device, 0)
-    return Draft(ALICE, device, number, content_of(sent), (ALICE, *(peers or (BOB,))), made)
+    return Draft(ALICE, device, number, content_of(sent, made), (ALICE, *(peers or (BOB,))), made)
 
 
 def submission(

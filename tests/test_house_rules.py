@@ -92,7 +92,10 @@ def bound_names(tree: ast.Module) -> Iterator[tuple[ast.AST, str, int]]:
                 yield node, node.name, node.lineno
             case ast.arg():
                 yield node, node.arg, node.lineno
-            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+            case ast.Name(id=name, ctx=ast.Store()):
+                yield node, name, node.lineno
+            # On its own object; another's attribute was named by another.
+            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
                 yield node, name, node.lineno
             case ast.alias(asname=str(name)) | ast.ExceptHandler(name=str(name)):
                 yield node, name, node.lineno

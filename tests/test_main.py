@@ -19,10 +19,10 @@ Ran = tuple[int, str, str]
 def own_logging() -> Iterator[None]:
     """`serve` configures the process's logging, and here the process is pytest's."""
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    before, level = root.handlers[:], root.level
     root.handlers = []
     yield
-    root.handlers = handlers
+    root.handlers = before
     root.setLevel(level)
     logging.getLogger("asyncio").setLevel(logging.NOTSET)
 

@@ -38,9 +38,9 @@ class Sending:
         "_device",
         "_generation",
         "_refusing",
-        "_unanswered",
         "_unanswered_max",
         "sent",
+        "unanswered",
     )
 
     def __init__(self, account: AccountId, device: DeviceId, generation: int, sent: int) -> None:
@@ -48,7 +48,8 @@ class Sending:
         self._device = device
         self._generation = generation
         self._refusing: Refusal | None = None
-        self._unanswered = 0
+        self.unanswered = 0
+        """Messages handed over and not yet answered."""
         self._unanswered_max = UNANSWERED_MESSAGES_MAX
         self.sent = sent
         """The highest number known from this device: what a verdict tells it."""
@@ -66,14 +67,14 @@ class Sending:
                 drafts.append(judged)
             else:
                 refused.append(Refused(message.number, judged))
-        self._unanswered += len(drafts)
+        self.unanswered += len(drafts)
         if not drafts:
             return None, tuple(refused)
         return Submission(self._device, self._generation, tuple(drafts)), tuple(refused)
 
     def overrun(self) -> bool:
         """Whether the device has more messages unanswered than it may."""
-        return self._unanswered > self._unanswered_max
+        return self.unanswered > self._unanswered_max
 
     def restart(self) -> None:
         """A verdict is given during the session: the device sends again what it has no answer to,
@@ -82,7 +83,7 @@ class Sending:
 
     def committed(self, outcomes: Sequence[Outcome]) -> None:
         """Take note of what became of an earlier submission."""
-        self._unanswered -= len(outcomes)
+        self.unanswered -= len(outcomes)
         for outcome in outcomes:
             if isinstance(outcome, Accepted):
                 self.sent = max(self.sent, outcome.number)
@@ -103,7 +104,9 @@ class Sending:
         peer = other if one == self._account else one
         logs = (self._account,) if peer == self._account else (self._account, peer)
         record = pack_entry(message, self._account, self._device, wall_ms)
-        return Draft(self._account, self._device, message.number, content_of(message), logs, record)
+        return Draft(
+            self._account, self._device, message.number, content_of(message, record), logs, record
+        )
 
 
 def answers(outcomes: Sequence[Outcome]) -> Answers:

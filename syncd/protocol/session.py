@@ -1,9 +1,7 @@
 """The server's side of one connection: events in, commands out, time as an argument.
 
-Rule 1: everything that changes a session's state is decided in this file (with its two halves,
-delivery.py and sending.py); nothing here waits, reads a clock or touches a socket.
-Rule 2: the table at the end is total. What a peer may not do there is refused with a code; what
-our own shell may not do is an assertion, because it can only be a bug.
+What is done when stands in session_table.py; here, with its two halves delivery.py and sending.py,
+stands what is done. Nothing waits, reads a clock or touches a socket.
 
 A session handles one *frame* per event, never one message, and holds no queue: the log is the
 queue, the window says what is on the wire, and storage says the rest.
@@ -12,9 +10,7 @@ queue, the window says what is on the wire, and storage says the rest.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Final, TypeAlias, get_args
+from typing import Any, Final, TypeAlias
 
 from syncd import errors, limits
 from syncd.errors import Refusal
@@ -32,6 +28,7 @@ from syncd.model import (
 from syncd.protocol import commands, events
 from syncd.protocol.delivery import Delivery
 from syncd.protocol.sending import Sending, answers
+from syncd.protocol.session_table import TABLE, State
 from syncd.protocol.verdict import Judgement, Reason, judge
 from syncd.protocol.window import AckJudgement
 from syncd.wire.frames import (
@@ -46,21 +43,9 @@ from syncd.wire.frames import (
 )
 
 Commands: TypeAlias = list[commands.Command]
-
-
-class State(Enum):
-    """Where a session is."""
-
-    GREETING = "greeting"
-    """The socket is open; a hello must come."""
-    ADMITTING = "admitting"
-    """Somebody finds out whose token it is."""
-    OPENING = "opening"
-    """Storage takes the generation and the snapshot."""
-    LIVE = "live"
-    """A verdict was given: batches, acks and sends flow."""
-    CLOSED = "closed"
-    """A goodbye was said or the socket is gone; late completions fall on deaf ears."""
+Action: TypeAlias = Callable[[Any, float], Commands]
+"""What is done about an event: the one place where an event's type follows from its row."""
+Refusing: TypeAlias = events.Malformed | events.NotAdmitted | events.NotOpened | events.Ended
 
 
 class Session:
@@ -106,13 +91,19 @@ class Session:
             place = f" {window.acked}<={window.sent}<={self._delivery.head}"
         return f"<Session {self.state.value} {self.account}/{self.device}{place}>"
 
+    @property
+    def unanswered(self) -> int:
+        """Messages of this session that wait for the disk."""
+        return 0 if self._sending is None else self._sending.unanswered
+
     def deadline(self) -> float | None:
         """When to call again with TimePassed at the latest; None when time means nothing."""
         return None if self.state is State.CLOSED else self._deadline
 
     def handle(self, event: events.Event, now: float) -> Commands:
         """What to do about `event`, in order. `now` is monotonic, in seconds."""
-        return TABLE[self.state, type(event)].action(self, event, now)
+        action: Action = getattr(self, TABLE[self.state, type(event)].action)
+        return action(event, now)
 
     # -------------------------------------------------------- the hello
 
@@ -298,101 +289,3 @@ class Session:
     def _alarm(self, reason: Reason, stated: Seq, head: Seq) -> commands.Command:
         facts: dict[str, str | int] = {"account": self.account, "device": self.device}
         return commands.Alarm(reason.value, facts | {"stated": stated, "head": head})
-
-
-# ------------------------------------------------------------ the table
-
-Refusing: TypeAlias = events.Malformed | events.NotAdmitted | events.NotOpened | events.Ended
-Action: TypeAlias = Callable[[Session, Any, float], Commands]
-"""What is done about an event: the one place where an event's type follows from its row."""
-
-EVENTS: tuple[type[events.Event], ...] = get_args(events.Event)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What a session does about an event in a state, and where that may lead."""
-
-    action: Action
-    next: tuple[State, ...]
-    note: str
-
-
-_SHUT = (State.CLOSED,)
-_MAYBE_SHUT = (State.LIVE, State.CLOSED)
-
-_RULES: dict[State, dict[type[events.Event], Row]] = {
-    State.GREETING: {
-        events.Received: Row(
-            Session._greeted,
-            (State.ADMITTING, State.CLOSED),
-            "a hello is authenticated; anything else: out_of_turn",
-        ),
-        events.TimePassed: Row(
-            Session._late_hello, (State.GREETING, State.CLOSED), "hello_timeout when due"
-        ),
-    },
-    State.ADMITTING: {
-        events.Received: Row(Session._out_of_turn, _SHUT, "nothing before the verdict"),
-        events.Admitted: Row(
-            Session._admitted, (State.OPENING,), "take a generation and a snapshot"
-        ),
-        events.NotAdmitted: Row(Session._refused, _SHUT, "close with its code"),
-        events.TimePassed: Row(Session._deaf, (State.ADMITTING,), "no deadline"),
-    },
-    State.OPENING: {
-        events.Received: Row(Session._out_of_turn, _SHUT, "nothing before the verdict"),
-        events.Opened: Row(Session._opened, (State.LIVE,), "the verdict; read from its start"),
-        events.NotOpened: Row(Session._refused, _SHUT, "close with its code"),
-        events.Woken: Row(Session._woken, (State.OPENING,), "look again once live"),
-        events.Ended: Row(Session._refused, _SHUT, "revoked or rotated"),
-        events.TimePassed: Row(Session._deaf, (State.OPENING,), "no deadline"),
-    },
-    State.LIVE: {
-        events.Received: Row(
-            Session._received, _MAYBE_SHUT, "ack, send; a second hello: out_of_turn"
-        ),
-        events.Committed: Row(Session._committed, (State.LIVE,), "answers"),
-        events.PageRead: Row(
-            Session._page_read,
-            _MAYBE_SHUT,
-            "a batch; truncated or reset if the log changed; storage_unavailable on a loss",
-        ),
-        events.ReadFailed: Row(Session._read_failed, _SHUT, "storage_unavailable"),
-        events.Woken: Row(Session._woken, (State.LIVE,), "read, if there is room"),
-        events.Superseded: Row(Session._superseded, _SHUT, "fenced, naming who took over"),
-        events.Ended: Row(Session._refused, _SHUT, "revoked or rotated"),
-        events.TimePassed: Row(Session._heartbeat, (State.LIVE,), "heartbeat when due"),
-    },
-    State.CLOSED: {},
-}
-_ANY_OPEN: dict[type[events.Event], Row] = {
-    events.Malformed: Row(Session._refused, _SHUT, "close with its code"),
-    events.Draining: Row(Session._drained, _SHUT, "draining"),
-    events.WriteStalled: Row(Session._stalled, _SHUT, "slow_reader"),
-    events.Disconnected: Row(Session._gone, _SHUT, "nobody left to tell"),
-}
-_IMPOSSIBLE = Row(Session._impossible, (), "cannot happen: a bug of the shell")
-_IGNORED = Row(Session._deaf, _SHUT, "ignored")
-
-
-def _rule(state: State, event: type[events.Event]) -> Row:
-    if state is State.CLOSED:
-        return _IGNORED
-    return _RULES[state].get(event) or _ANY_OPEN.get(event) or _IMPOSSIBLE
-
-
-TABLE = {(state, event): _rule(state, event) for state in State for event in EVENTS}
-
-
-def table() -> list[tuple[str, str, str, str]]:
-    """The machine as text: state, event, next states, note. DESIGN.md and PROTOCOL.md show it."""
-    return [
-        (
-            state.value,
-            event.__name__,
-            ", ".join(following.value for following in row.next) or "-",
-            row.note,
-        )
-        for (state, event), row in TABLE.items()
-    ]

@@ -31,7 +31,7 @@ from syncd.server.deadlines import Deadlines
 from syncd.server.http import Door, guard
 from syncd.server.refusals import refused
 from syncd.server.service import Service, Staff
-from syncd.server.websocket import sync_handler
+from syncd.server.websocket import sync_endpoint
 from syncd.storage import Storage, StorageError, StoreRefused
 from syncd.storage.address import MEMORY, open_storage
 from syncd.wakeups import Wakeups
@@ -151,7 +151,7 @@ class _Assembly:
                 live=self._live,
                 scope=storage.cursor_scope,
             )
-            self._sync = sync_handler(backstage, self.allowed_origins)
+            self._sync = sync_endpoint(backstage, self.allowed_origins)
             administration = Administration(storage, devices, keys, wakeups.wake)
             await self._listen_for_commands(stack, administration)
             self.service.begin(Staff(committer, devices, keys))

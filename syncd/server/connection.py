@@ -23,7 +23,8 @@ from syncd.identity.devices import Admission
 from syncd.limits import SOCKET_BUFFER_BYTES_MAX, WRITE_STALLED_TIMEOUT_S
 from syncd.model import CursorScope, DeviceId, Opening, Outcome, Page, Superseded
 from syncd.protocol import commands, events
-from syncd.protocol.session import Session, State
+from syncd.protocol.session import Session
+from syncd.protocol.session_table import State
 from syncd.reader import Reader
 from syncd.server.deadlines import Deadlines
 from syncd.wakeups import Wakeups
@@ -208,8 +209,7 @@ class Connection:
 
     async def _receive(self) -> bool:
         """Take one message off the socket; False when there will be no more."""
-        while self._transport.get_write_buffer_size() > SOCKET_BUFFER_BYTES_MAX:
-            # The peer sends but does not read: stop reading too; the stall check may end it.
+        while self._must_wait():
             await asyncio.sleep(_BACKPRESSURE_LOOK_S)
             if self._transport.is_closing():
                 return False
@@ -223,6 +223,16 @@ class Connection:
         elif message.type is not WSMsgType.PONG:
             return False
         return True
+
+    def _must_wait(self) -> bool:
+        """Whether to leave the peer's bytes where they are.
+
+        It sends but does not read (the stall check may end that), or the disk is behind and it has
+        messages waiting there already: it shall feel a slow line rather than be refused.
+        """
+        if self._transport.get_write_buffer_size() > SOCKET_BUFFER_BYTES_MAX:
+            return True
+        return self._backstage.committer.crowded and self.session.unanswered > 0
 
     def _decode(self, data: bytes) -> None:
         try:

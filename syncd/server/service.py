@@ -215,9 +215,10 @@ class Service:
     ) -> tuple[bytes, Record]:
         """The hash by which a repeat is known, and the entry."""
         message = Message(next(self._numbers), int(Kind.MESSAGE), conversation, None, body)
-        content = blake2b(content_of(message) + sender.encode(), digest_size=16).digest()
         wall_ms = time.time_ns() // 1_000_000
-        return content, pack_entry(message, sender, self._pseudo_device, wall_ms)
+        record = pack_entry(message, sender, self._pseudo_device, wall_ms)
+        decided = content_of(message, record) + sender.encode()
+        return blake2b(decided, digest_size=16).digest(), record
 
 
 def _conversation(to: AccountId, sender: AccountId, wanted: str | None) -> ConversationId:

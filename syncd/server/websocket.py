@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Collection
+from typing import cast
 
 from aiohttp import hdrs, web
 
@@ -18,10 +19,10 @@ _CLOSE_HANDSHAKE_S = 5.0
 """How long a peer may take to answer our close frame."""
 
 
-def sync_handler(
+def sync_endpoint(
     backstage: Backstage, allowed_origins: Collection[str]
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """The request handler of the sync address.
+    """What answers at the sync address.
 
     allowed_origins: exact values of the Origin header that pages may connect from. A request
     without the header comes from no page; it is let in unless it carries a cookie, which only a
@@ -45,8 +46,9 @@ def sync_handler(
             return refused(errors.NO_SUBPROTOCOL)
         await socket.prepare(request)
         assert socket.ws_protocol is not None
-        transport = request.transport
-        if not isinstance(transport, asyncio.WriteTransport):
+        # Not isinstance: the transports of other event loops share the methods, not the class.
+        transport = cast("asyncio.WriteTransport | None", request.transport)
+        if transport is None:
             return socket  # the peer went away during the upgrade
         connection = Connection(backstage, socket, transport, codec_for(socket.ws_protocol))
         try:

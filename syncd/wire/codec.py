@@ -66,26 +66,28 @@ def pack_entry(message: Message, account: AccountId, device: DeviceId, time_ms: 
     `header` + `body` is the MessagePack array of an Entry: the header ends before the last field.
     The same record goes into every member's log.
     """
-    body = _pack(message.body)
-    header = b"".join(
-        (
-            _ENTRY_START,
-            _pack(message.kind),
-            _pack(message.conversation),
-            _pack(account),
-            _pack(device),
-            _pack(message.number),
-            _pack(message.target),
-            _pack(time_ms),
-        )
+    fields = (
+        message.kind,
+        message.conversation,
+        account,
+        device,
+        message.number,
+        message.target,
+        time_ms,
     )
+    # Packed as an array of seven, whose first byte then announces the eighth: the body.
+    header = _ENTRY_START + _pack(fields)[1:]
+    body = _pack(message.body)
     return Record(header, body, hash_of(body))
 
 
-def content_of(message: Message) -> bytes:
-    """16 bytes over all that the sender decided but the number: what a retry must repeat."""
-    fields = (message.kind, message.conversation, message.target, message.body)
-    return blake2b(_pack(fields), digest_size=16).digest()
+def content_of(message: Message, record: Record) -> bytes:
+    """16 bytes over all that the sender decided but the number: what a retry must repeat.
+
+    `record` is the message's; its body was hashed already.
+    """
+    fields = _pack((message.kind, message.conversation, message.target))
+    return blake2b(fields + record.body_hash, digest_size=16).digest()
 
 
 # ---------------------------------------------------------------- MessagePack

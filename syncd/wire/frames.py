@@ -39,7 +39,7 @@ Instance: TypeAlias = Annotated[str, Meta(pattern=rf"\A[0-9a-f]{{{limits.INSTANC
 # ---------------------------------------------------------------- records inside frames
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Message(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """A message as its device sends it.
 
     number: the sending device's counter, 1, 2, 3 ...; written to its outbox before the first send,
@@ -58,7 +58,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     body: bytes
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a log holds. Its seq is not inside: it follows from the batch.
 
     kind, conversation, target, body: as in the message that it was.
@@ -209,7 +209,7 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=20):
     to: Count
 
 
-class AcceptedField(msgspec.Struct, frozen=True, array_like=True):
+class AcceptedField(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One message that is durable.
 
     number: the message's.
@@ -222,7 +222,7 @@ class AcceptedField(msgspec.Struct, frozen=True, array_like=True):
     duplicate: bool
 
 
-class RefusedField(msgspec.Struct, frozen=True, array_like=True):
+class RefusedField(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One message that was not appended.
 
     number: the message's.

@@ -1,0 +1,1 @@
+"""An executable model of the contract: what must hold, before and beside the code that holds it."""

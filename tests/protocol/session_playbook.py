@@ -14,7 +14,8 @@ from typing import Any
 from syncd import chain
 from syncd.model import CursorScope, Epoch, Opening, OpeningRequest, Position, Seq
 from syncd.protocol import commands, events
-from syncd.protocol.session import Session, State
+from syncd.protocol.session import Session
+from syncd.protocol.session_table import State
 from syncd.wire.frames import Ack, ClientFrame, Hello, Welcome
 from tests.drafts import ALICE, EPOCH, PHONE
 

@@ -144,18 +144,14 @@ def forget_wakes_during_reads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def acknowledge_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    read = session.TABLE[session.State.LIVE, events.PageRead]
+    read = session.Session._page_read
 
     def action(self: session.Session, event: events.PageRead, now: float) -> session.Commands:
-        asked = read.action(self, event, now)
+        asked = read(self, event, now)
         sent = [each.page for each in asked if isinstance(each, commands.Deliver)]
         return asked + [self._save(page.epoch, page.to) for page in sent]
 
-    monkeypatch.setitem(
-        session.TABLE,
-        (session.State.LIVE, events.PageRead),
-        session.Row(action, read.next, read.note),
-    )
+    monkeypatch.setattr(session.Session, "_page_read", action)
 
 
 def start_new_devices_at_the_head(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ def test_a_draft_goes_to_both_logs_the_senders_first() -> None:
         [draft] = made.drafts
         assert draft.members == ((ALICE, BOB) if other == BOB else (ALICE,))
         assert (draft.account, draft.device) == (ALICE, PHONE)
-        assert draft.content == content_of(message(1, b"x", mine, other))
+        assert draft.content == content_of(message(1, b"x", mine, other), draft.record)
 
 
 def test_the_sender_leads_also_where_its_name_sorts_last() -> None:

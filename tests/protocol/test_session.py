@@ -18,7 +18,8 @@ from syncd.model import (
     Seq,
 )
 from syncd.protocol import commands, events
-from syncd.protocol.session import EVENTS, TABLE, Session, State, table
+from syncd.protocol.session import Session
+from syncd.protocol.session_table import EVENTS, TABLE, State
 from syncd.wire.frames import (
     AcceptedField,
     Ack,
@@ -156,13 +157,6 @@ def test_the_plays_visit_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_closed_session_is_deaf_to_everything() -> None:
     for event in EXAMPLES.values():
         closed(Playbook()).event(event).none().ends_in(State.CLOSED)
-
-
-def test_the_table_can_be_printed() -> None:
-    printed = table()
-    assert len(printed) == len(State) * len(EVENTS)
-    assert ("greeting", "Received", "admitting, closed", ANYTHING) in printed
-    assert all(note for *_, note in printed)
 
 
 # ---------------------------------------------------------------- hello and the verdicts

@@ -19,7 +19,7 @@ from syncd.errors import Refusal
 from syncd.model import AccountId, Kind, Position, Seq, direct
 from syncd.server import app as app_module
 from syncd.server.connection import Backstage, Connection
-from syncd.server.websocket import sync_handler
+from syncd.server.websocket import sync_endpoint
 from syncd.wire.codec import JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL, Codec, codec_for
 from syncd.wire.frames import (
     Ack,
@@ -193,9 +193,9 @@ async def found_town(start: Callable[..., Any], monkeypatch: Any, **arguments: A
 
     def watched(backstage: Backstage, origins: Any) -> Any:
         stages.append(backstage)
-        return sync_handler(backstage, origins)
+        return sync_endpoint(backstage, origins)
 
-    monkeypatch.setattr(app_module, "sync_handler", watched)
+    monkeypatch.setattr(app_module, "sync_endpoint", watched)
     running = await start(**arguments)
     town = Town(running, stages[0])
     await town.settle()

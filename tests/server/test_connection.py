@@ -10,7 +10,7 @@ import pytest
 from syncd import errors, limits
 from syncd.model import Chain, Epoch, Kind, Position, direct
 from syncd.protocol import events
-from syncd.protocol.session import State
+from syncd.protocol.session_table import State
 from syncd.server.connection import Connection
 from syncd.wire.codec import JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL, codec_for
 from syncd.wire.frames import (

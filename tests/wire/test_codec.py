@@ -117,9 +117,13 @@ def test_content_is_all_that_the_sender_decided_but_the_number() -> None:
         Message(5, 1, "a~b", Identity(DEVICE, 4), b"body"),
         Message(5, 1, "a~b", None, b"Body"),
     ]
-    assert len(content_of(message)) == 16
-    assert content_of(message) == content_of(Message(6, 1, "a~b", None, b"body"))
-    assert len({content_of(each) for each in [message, *others]}) == 5
+
+    def content(each: Message) -> bytes:
+        return content_of(each, pack_entry(each, "a", DEVICE, 99))
+
+    assert len(content(message)) == 16
+    assert content(message) == content(Message(6, 1, "a~b", None, b"body"))
+    assert len({content(each) for each in [message, *others]}) == 5
 
 
 def test_the_largest_message_fits_a_frame_in_both_encodings() -> None:
