@@ -1,0 +1,102 @@
+"""README is believed by strangers: its examples run, its links lead somewhere, its files exist."""
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from client_sim.door import opened
+from client_sim.live_server import LiveServer, started
+from syncd import client
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+RECEIVE, SEND, EMBED = PYTHON
+ADDRESS = "127.0.0.1:8470"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[LiveServer]:
+    async with started("device") as live:
+        yield live
+
+
+async def tokens(server: LiveServer) -> list[str]:
+    async with opened(server.url, await server.api_key()) as door:
+        pairs = (("alice", "pc"), ("bob", "phone"))
+        return [(await door.create_device(one, two, two)).token for one, two in pairs]
+
+
+async def run(server: LiveServer, example: str, folder: Path) -> asyncio.subprocess.Process:
+    source = example.replace(ADDRESS, server.url.removeprefix("http://"))
+    assert source != example, "the example names the default address"
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-u", "-c", source, cwd=folder, stdin=pipe, stdout=pipe
+    )
+
+
+async def test_the_example_that_sends_reaches_the_example_that_receives(
+    server: LiveServer, tmp_path: Path
+) -> None:
+    alice, bob = await tokens(server)
+    receiving = await run(server, RECEIVE, tmp_path)
+    assert receiving.stdin is not None
+    assert receiving.stdout is not None
+    try:
+        receiving.stdin.write(f"{alice}\n".encode())
+        sending = await run(server, SEND, tmp_path)
+        said, _ = await asyncio.wait_for(sending.communicate(f"{bob}\n".encode()), 30)
+        assert b"durable at seq 1" in said
+        assert sending.returncode == 0
+        line = await asyncio.wait_for(receiving.stdout.readline(), 30)
+        assert line.removeprefix(b"token: ").strip() == b"1 bob b'hello'"
+    finally:
+        receiving.kill()
+        await receiving.communicate()
+
+
+async def test_the_embedded_application_syncs_under_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(EMBED, "README.md", "exec"), names)
+    runner = web.AppRunner(names["make_app"]())
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        async with aiohttp.ClientSession() as session:
+            answer = await session.post(f"http://{host}:{port}/login", json={"user": "alice"})
+            token = (await answer.json())["token"]
+        async with client.connect(f"ws://{host}:{port}/sync", token=token) as device:
+            async for item in device:
+                assert item.entry.body == b"welcome"
+                break
+    finally:
+        await runner.cleanup()
+
+
+def test_the_first_screen_says_what_it_is_how_to_start_and_what_comes_out() -> None:
+    screen = "\n".join(README.splitlines()[:60])
+    for words in ("client-sim reproduce", "-m pytest", "```text", "founding_bug.svg"):
+        assert words in screen
+
+
+def test_every_relative_link_leads_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_embedding_example_is_short() -> None:
+    code = [line for line in EMBED.splitlines() if line.strip()]
+    assert len(code) <= 15
