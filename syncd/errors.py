@@ -99,7 +99,7 @@ def _retryable(code: int, name: str, text: str) -> Refusal:
 
 CONFLICT = _definite(1, "conflict", "This number was accepted with another content.")
 SKIPPED = _definite(2, "skipped", "A higher number of this device was accepted before.")
-STALE = _definite(3, "stale", "The number is older than the 1,024 that are remembered.")
+STALE = _definite(3, "stale", "The number is older than the 1,024 that are remembered: it may be in the log long since.")
 NOT_A_MEMBER = _definite(4, "not_a_member", "The sender is not a member of the conversation.")
 UNKNOWN_ACCOUNT = _definite(5, "unknown_account", "An account of the conversation does not exist.")
 UNKNOWN_CONVERSATION = _definite(6, "unknown_conversation", "No conversation has this id.")
