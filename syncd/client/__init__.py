@@ -40,7 +40,7 @@ from syncd.client.sqlite_store import SqliteStore
 from syncd.client.store import ClientStore, OldEntry, Pending, PendingState
 from syncd.model import Accepted, Identity, Kind, Refused
 from syncd.protocol.client import Client, Settings
-from syncd.protocol.client_commands import News
+from syncd.protocol.client_commands import News, Unreachable
 from syncd.protocol.client_events import Mark
 from syncd.wire.codec import JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL, codec_for
 
@@ -68,9 +68,13 @@ __all__ = [
     "StoreInUse",
     "StoreMismatch",
     "StoreUnusable",
+    "Unreachable",
     "connect",
+    "sync_address",
 ]
 
+_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+_SYNC_PATH = "/v1/sync"
 _SUBPROTOCOLS = {"msgpack": MSGPACK_SUBPROTOCOL, "json": JSON_SUBPROTOCOL}
 
 
@@ -89,7 +93,10 @@ async def connect(
     """A device, from here to the end of the block. Entering waits for the store, never for the
     network: without one, what is stored can be read and messages can be queued.
 
-    url: the server's sync address, ws:// or wss://, without a query: no credential belongs there.
+    url: the server's address, ws:// or wss:// (http:// and https:// mean the same), without a
+        query: no credential belongs there. The path is that of the sync socket, /v1/sync, or what
+        stands before it: "https://host" is wss://host/v1/sync, "ws://host/chat" is
+        ws://host/chat/v1/sync. A store belongs to the full address.
     token: the device's credential. A durable store keeps it; then None takes the kept one.
     store: a path for a durable store, None for a memory store of its own. With a memory store what
         comes is acknowledged as the application finishes it: somebody has to iterate, or the
@@ -100,9 +107,12 @@ async def connect(
         that is what the application has finished.
     hear: is called with all news of the protocol; must not block.
 
+    A server that cannot be reached is no error: the device goes on trying. The log `syncd.client`
+    tells why, at WARNING and once per reason, and so does `hear`.
+
     Raises StoreError (see exceptions.py), and ValueError for arguments that make no sense.
     """
-    server = _server_of(url)
+    server = sync_address(url)
     if not limits.WINDOW_BYTES_MIN <= window <= limits.WINDOW_BYTES_MAX:
         low, high = limits.WINDOW_BYTES_MIN, limits.WINDOW_BYTES_MAX
         raise ValueError(f"a window has {low} to {high} bytes, not {window}")
@@ -120,7 +130,7 @@ async def connect(
         await store.close()
         raise
     settings = Settings(credential, instance, window, cursor, store.durable, verify_start)
-    device = Device(Client(settings, random.random), store, Dialler(url, codec), hear)
+    device = Device(Client(settings, random.random), store, Dialler(server, codec), hear)
     device.start(loaded)
     try:
         yield device
@@ -128,11 +138,19 @@ async def connect(
         await device.close()
 
 
-def _server_of(url: str) -> str:
-    """What names the server in a store."""
+def sync_address(url: str) -> str:
+    """The full address of the sync socket, which also names the server in a store: see `connect`.
+
+    Raises ValueError for what is no address, or holds more than one should; the text never repeats
+    it, for that may be a secret.
+    """
     parts = urlsplit(url)
-    if parts.scheme not in ("ws", "wss") or not parts.hostname:
-        raise ValueError("the address must begin with ws:// or wss:// and name a host")
+    scheme = _SCHEMES.get(parts.scheme)
+    if scheme is None or not parts.hostname:
+        raise ValueError("the address must begin with ws://, wss:// or http(s):// and name a host")
     if parts.query or parts.fragment or parts.username or parts.password:
         raise ValueError("the address holds more than host and path; a token travels by itself")
-    return urlunsplit((parts.scheme, parts.netloc.lower(), parts.path, "", ""))
+    path = parts.path.rstrip("/")
+    if not path.endswith(_SYNC_PATH):
+        path += _SYNC_PATH
+    return urlunsplit((scheme, parts.netloc.lower(), path, "", ""))

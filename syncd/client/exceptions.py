@@ -63,9 +63,10 @@ class ServerSkipped(ClientError):
 
     def __init__(self, stated: Seq | None, start: Seq, missed: int) -> None:
         holds = "nothing" if stated is None else f"everything up to {stated}"
+        lost = "1 entry" if missed == 1 else f"{missed} entries"
         super().__init__(
             f"this device holds {holds}, but the server starts after {start}: "
-            f"{missed} entries would never have come"
+            f"{lost} would never have come"
         )
         self.stated = stated
         self.start = start

@@ -166,6 +166,8 @@ class Interpreter:
             case commands.TakeVerdict():
                 answer = await self._store.call(lambda shelf: shelf.take_verdict(command))
             case commands.Report(news):
+                if isinstance(news, commands.Unreachable):
+                    _log.warning("cannot connect to %s: %s", self._dialler.url, news.reason)
                 self._audience.hear(news)
                 return
             case commands.Connect():

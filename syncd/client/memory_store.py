@@ -8,12 +8,14 @@ them. `keep_handed=True` keeps everything, as the durable store does.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from syncd.client.exceptions import StoreMismatch
 from syncd.client.runs import Runs
 from syncd.client.store import (
+    INSTANCES_MAX,
     Enqueued,
     Kept,
     OldEntry,
@@ -24,14 +26,15 @@ from syncd.client.store import (
     Run,
     Shelf,
     entry_of,
-    message_of,
+    only_local,
 )
 from syncd.limits import REMEMBERED_MESSAGES
-from syncd.model import Accepted, DeviceId, Seq
+from syncd.model import DeviceId, Outcome, Refused, Seq
 from syncd.protocol import client_commands as commands
 from syncd.protocol import client_events as events
 from syncd.protocol.client_events import Marked
-from syncd.wire.frames import Entry, Message, Truncated, Verdict
+from syncd.protocol.outbox import message_of
+from syncd.wire.frames import Entry, Message, Verdict
 
 
 @dataclass(slots=True)
@@ -44,6 +47,8 @@ class _Item:
     state: PendingState = PendingState.WAITING
     seq: Seq | None = None
     code: int | None = None
+    put_back: bool = False
+    """It waits once more, because a restore had lost it; another restore may undo that."""
 
 
 class MemoryShelf:
@@ -55,6 +60,8 @@ class MemoryShelf:
         self._runs = Runs()
         self._own: dict[int, Entry] = {}
         self._old: dict[tuple[DeviceId, int], OldEntry] = {}
+        self._refused_old: set[int] = set()  # these are never put back
+        self._instances: deque[str] = deque(maxlen=INSTANCES_MAX)
         self._outbox: dict[int, _Item] = {}
         self._by_number: dict[int, _Item] = {}
         self._tickets = 0
@@ -63,26 +70,50 @@ class MemoryShelf:
         kept = self._kept
         if kept.server not in ("", server):
             raise StoreMismatch(kept.server, server)
-        kept.server, kept.instance, kept.token = server, instance, token or kept.token
+        kept.server, kept.token = server, token or kept.token
         if kept.token is None:
             raise ValueError("no token was given, and the store holds none")
-        loaded = events.Loaded(kept.account, kept.device, kept.position, kept.handed, kept.era)
+        self._instances.append(instance)
+        whose, own = (kept.account, kept.device), frozenset(self._instances)
+        loaded = events.Loaded(*whose, kept.position, kept.handed, kept.era, own)
         return loaded, kept.token
 
     # -------------------------------------------------------- the verdict
 
     def take_verdict(self, command: commands.TakeVerdict) -> events.VerdictTaken:
         verdict, kept = command.verdict, self._kept
-        if kept.take(verdict, command.handed) is None:
-            self._runs.drop_beyond(verdict.start)
-        else:
+        ages = kept.take(verdict, command.handed) is not None
+        self._take_out(verdict)
+        if ages:
             self._make_old(command.handed)
             self._make_lost_echoes_old(verdict)
+        else:
+            self._drop_beyond(verdict)
         self._put_back(verdict)
         numbered = self._number_waiting()
         return events.VerdictTaken(
             self._waiting(), self._accepted(), numbered, kept.handed, kept.era, self._mark_old()
         )
+
+    def _take_out(self, verdict: Verdict) -> None:
+        """What was put back and is known again needs no answer: it might read as refused."""
+        for item in [item for item in self._by_number.values() if item.put_back]:
+            if _number(item) > verdict.sent:
+                continue
+            if (verdict.device, _number(item)) in self._old:
+                self._remove(item)
+            else:
+                item.state, item.put_back = PendingState.ACCEPTED, False
+
+    def _drop_beyond(self, verdict: Verdict) -> None:
+        """They come again; but own ones that the server has lost since are put back."""
+        lost = [
+            entry
+            for entry in self._runs.drop_beyond(verdict.start)
+            if entry.device == verdict.device and entry.number > verdict.sent
+        ]
+        for entry in lost:
+            self._add_again(entry)
 
     def _make_old(self, handed: Seq) -> None:
         for entry in self._own.values():
@@ -93,29 +124,28 @@ class MemoryShelf:
         self._runs.clear()
 
     def _make_lost_echoes_old(self, verdict: Verdict) -> None:
-        """Accepted messages whose echo may never come, because it lies below the floor."""
+        """Accepted messages whose echo may never come, because it may lie below the floor."""
         for item in list(self._by_number.values()):
-            if item.state is not PendingState.ACCEPTED or item.message is None:
+            if item.state is not PendingState.ACCEPTED or _number(item) > verdict.sent:
                 continue
-            if isinstance(verdict, Truncated):
-                below = item.seq is not None and item.seq <= verdict.start
-            else:
-                below = item.message.number <= verdict.sent
-            if below:
-                self._remove(item)
-                entry = entry_of(item.message, verdict.account, verdict.device)
-                old = OldEntry(entry, True, None)
-                self._old.setdefault((entry.device, entry.number), old)
+            assert item.message is not None
+            self._remove(item)
+            entry = entry_of(item.message, verdict.account, verdict.device)
+            self._old.setdefault((entry.device, entry.number), OldEntry(entry, True, None))
 
     def _put_back(self, verdict: Verdict) -> None:
         for item in self._by_number.values():
             if item.state is PendingState.ACCEPTED and _number(item) > verdict.sent:
-                item.state, item.seq = PendingState.WAITING, None
+                item.state, item.seq, item.put_back = PendingState.WAITING, None, True
         for device, number in sorted(self._old):
             above = device == verdict.device and number > verdict.sent
-            if above and number not in self._by_number:
-                self._add(message_of(self._old[device, number].entry))
-                self._kept.know(number)
+            if above and number not in self._refused_old:
+                self._add_again(self._old[device, number].entry)
+
+    def _add_again(self, entry: Entry) -> None:
+        if entry.number not in self._by_number:
+            self._add(message_of(entry)).put_back = True
+            self._kept.know(entry.number)
 
     def _number_waiting(self) -> tuple[tuple[int, int], ...]:
         unnumbered = [item for item in self._outbox.values() if item.message is None]
@@ -159,10 +189,21 @@ class MemoryShelf:
             if item := self._by_number.get(echo.number):
                 self._remove(item)
             self._keep_own(command.entries[echo.seq - command.prev - 1])
+        if self._by_number:
+            self._note_strangers(command.entries)
         if self._old:
             for entry in command.entries:
-                self._old.pop((entry.device, entry.number), None)
+                old = self._old.pop((entry.device, entry.number), None)
+                if old is not None and entry.device == kept.device:
+                    self._refused_old.discard(entry.number)
+                    self._keep_own(entry)
         return events.BatchStored(command.position, command.echoes, self._mark_old())
+
+    def _note_strangers(self, entries: tuple[Entry, ...]) -> None:
+        """Another message under the number of one that was put back: ours needs its answer."""
+        for entry in entries:
+            if entry.device == self._kept.device and entry.number in self._by_number:
+                self._by_number[entry.number].put_back = False
 
     def _keep_own(self, entry: Entry) -> None:
         if self._keep_handed:
@@ -197,10 +238,10 @@ class MemoryShelf:
             return Enqueued(tuple(item.ticket for item in items), ())
         numbers = self._kept.number(len(outgoing))
         messages = tuple(map(_numbered, outgoing, numbers))
-        return Enqueued(tuple(self._add(message) for message in messages), messages)
+        return Enqueued(tuple(self._add(message).ticket for message in messages), messages)
 
-    def _add(self, message: Message) -> int:
-        return self._add_item(_outgoing(message), message).ticket
+    def _add(self, message: Message) -> _Item:
+        return self._add_item(_outgoing(message), message)
 
     def _add_item(self, outgoing: Outgoing, message: Message | None) -> _Item:
         self._tickets += 1
@@ -216,15 +257,29 @@ class MemoryShelf:
     def store_answers(self, command: commands.StoreAnswers) -> events.AnswersStored:
         for outcome in command.outcomes:
             item = self._by_number.get(outcome.number)
-            if item is None or item.state is PendingState.REFUSED:
-                continue
-            if not isinstance(outcome, Accepted):
-                item.state, item.code = PendingState.REFUSED, outcome.refusal.code
-            elif outcome.seq is None:
-                self._remove(item)
-            else:
-                item.state, item.seq = PendingState.ACCEPTED, outcome.seq
+            if item is not None and item.state is not PendingState.REFUSED:
+                self._answer(item, outcome)
         return events.AnswersStored(command.outcomes)
+
+    def _answer(self, item: _Item, outcome: Outcome) -> None:
+        kept = self._kept
+        assert item.message is not None
+        assert kept.account is not None
+        assert kept.device is not None
+        place = kept.device, outcome.number
+        if isinstance(outcome, Refused):
+            if item.state is PendingState.WAITING:
+                item.state, item.put_back = PendingState.REFUSED, False
+                item.code = outcome.refusal.code
+                if place in self._old:
+                    self._refused_old.add(outcome.number)
+        elif kept.has_passed(outcome.seq):
+            self._remove(item)
+            self._old[place] = only_local(
+                self._old.get(place), item.message, kept.account, kept.device
+            )
+        else:
+            item.state, item.seq, item.put_back = PendingState.ACCEPTED, outcome.seq, False
 
     def pending(self) -> list[Pending]:
         return [

@@ -55,14 +55,15 @@ class Runs:
         count = bisect_right(self._ends, seq)
         del self._ends[:count], self._runs[:count]
 
-    def drop_beyond(self, seq: Seq) -> None:
-        """Forget every entry above `seq`."""
+    def drop_beyond(self, seq: Seq) -> list[Entry]:
+        """Forget every entry above `seq`, and give them."""
         count = bisect_right(self._ends, seq)
-        straddling = self._runs[count : count + 1]
+        dropped = self._runs[count:]
         del self._ends[count:], self._runs[count:]
-        for prev, entries in straddling:
+        for prev, entries in dropped[:1]:
             if prev < seq:
                 self.append(prev, entries[: seq - prev])
+        return [entry for prev, entries in dropped for entry in entries[max(0, seq - prev) :]]
 
     def clear(self) -> None:
         """Forget everything."""

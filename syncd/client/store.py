@@ -8,7 +8,7 @@ sockets or of time. tests/client/test_store.py holds for every shelf.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol, TypeVar
 
@@ -16,9 +16,13 @@ from syncd.model import AccountId, ConversationId, DeviceId, Epoch, Identity, Po
 from syncd.protocol import client_commands as commands
 from syncd.protocol import client_events as events
 from syncd.protocol.client_events import Mark
+from syncd.protocol.outbox import message_of
 from syncd.wire.frames import Entry, Message, Reset, Truncated, Verdict
 
 Result = TypeVar("Result")
+
+INSTANCES_MAX = 1_000
+"""How many past runs a store knows by their instance: a late hello is hardly older than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Pending:
     outgoing: Outgoing
     state: PendingState
     seq: Seq | None = None
-    """Where an accepted one will appear."""
+    """Where an accepted one will appear, as far as that is known."""
     code: int | None = None
     """Why a refused one was refused: see errors.BY_MESSAGE_CODE."""
 
@@ -94,7 +98,6 @@ class Kept:
     account: AccountId | None = None
     device: DeviceId | None = None
     token: str | None = None
-    instance: str = ""
     counter: int | None = None
     """The highest number given; None before the first verdict."""
     position: Position | None = None
@@ -118,6 +121,9 @@ class Kept:
             prospect = Mark.NOT_ON_SERVER
         if prospect is None:
             self.handed = verdict.start if known is None else handed
+            if self.awaited_head is not None:
+                # A restore by hand may have taken away the head that was noted before.
+                self.awaited_head = verdict.head
             return None
         self.era += 1
         self.handed = verdict.start
@@ -133,6 +139,10 @@ class Kept:
         mark, self.awaited_head, self.awaited_mark = self.awaited_mark, None, None
         return mark
 
+    def has_passed(self, seq: Seq | None) -> bool:
+        """Whether no batch will bring what was accepted there (None: where it was trimmed)."""
+        return seq is None or (self.position is not None and seq <= self.position.seq)
+
     def know(self, number: int) -> None:
         """An own message has this number: none is given that is not above it. When both this
         store and the server's are older copies, neither counter knows what the entries know."""
@@ -144,11 +154,6 @@ class Kept:
         first = self.counter + 1
         self.counter += count
         return range(first, first + count)
-
-
-def message_of(entry: Entry) -> Message:
-    """The message that became this entry, as it must be sent again."""
-    return Message(entry.number, entry.kind, entry.conversation, entry.target, entry.body)
 
 
 def entry_of(message: Message, account: AccountId, device: DeviceId) -> Entry:
@@ -165,14 +170,24 @@ def entry_of(message: Message, account: AccountId, device: DeviceId) -> Entry:
     )
 
 
+def only_local(
+    known: OldEntry | None, message: Message, account: AccountId, device: DeviceId
+) -> OldEntry:
+    """An own message that was accepted and of which no echo will come."""
+    if known is not None and message_of(known.entry) == message:
+        return replace(known, mark=Mark.LOCAL_ONLY)
+    return OldEntry(entry_of(message, account, device), True, Mark.LOCAL_ONLY)
+
+
 class Shelf(Protocol):
     """The synchronous logic of a store. Each method is one transaction."""
 
     def begin(self, server: str, instance: str, token: str | None) -> tuple[events.Loaded, str]:
         """Record this run's instance, and the token where one is given; the token to use.
 
-        Raises StoreMismatch when the store belongs to another server, ValueError when there is
-        no token at all.
+        Every run adds an instance; the last INSTANCES_MAX of them are known. Raises
+        StoreMismatch when the store belongs to another server, ValueError when there is no token
+        at all.
         """
 
     def take_verdict(self, command: commands.TakeVerdict) -> events.VerdictTaken:
@@ -182,7 +197,7 @@ class Shelf(Protocol):
         """See the command."""
 
     def store_answers(self, command: commands.StoreAnswers) -> events.AnswersStored:
-        """See the command. An accepted message without a seq was trimmed: its wait is over."""
+        """See the command. A message that was accepted before stays so, whatever is said now."""
 
     def store_handed(self, command: commands.StoreHanded) -> events.HandedStored:
         """See the command."""

@@ -7,7 +7,6 @@ CREATE TABLE kept (
     account TEXT,
     device TEXT,
     token TEXT,
-    instance TEXT NOT NULL,
     counter INTEGER,
     epoch BLOB,
     seq INTEGER,
@@ -17,7 +16,13 @@ CREATE TABLE kept (
     awaited_mark TEXT
 ) STRICT;
 
-INSERT INTO kept (id, server, instance, handed) VALUES (1, '', '', 0);
+INSERT INTO kept (id, server, handed) VALUES (1, '', 0);
+
+-- One row per run: whoever is fenced by one of these met a late hello of its own.
+CREATE TABLE instances (
+    start INTEGER PRIMARY KEY,
+    instance TEXT NOT NULL
+) STRICT;
 
 -- The log: the entries prev+1 .. until of each batch, as a MessagePack array of entries.
 CREATE TABLE batches (
@@ -26,22 +31,26 @@ CREATE TABLE batches (
     entries BLOB NOT NULL
 ) STRICT;
 
--- Entries from before a reset or truncation that were not seen again (yet).
+-- Entries from before a reset or truncation that were not seen again (yet), and own messages that
+-- were accepted where no batch will bring them; `refused`: refused when it was sent again.
 CREATE TABLE old (
     device TEXT NOT NULL,
     number INTEGER NOT NULL,
     entry BLOB NOT NULL,
     handed INTEGER NOT NULL,
     mark TEXT,
+    refused INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (device, number)
 ) STRICT, WITHOUT ROWID;
 
--- Own messages from "queued" to "seen in the log"; number is null before the first verdict.
+-- Own messages from "queued" to "seen in the log"; number is null before the first verdict;
+-- `put_back`: sent again because a restore had lost it, which another restore may undo.
 CREATE TABLE outbox (
     ticket INTEGER PRIMARY KEY AUTOINCREMENT,
     number INTEGER UNIQUE,
     outgoing BLOB NOT NULL,
     state TEXT NOT NULL,
     seq INTEGER,
-    code INTEGER
+    code INTEGER,
+    put_back INTEGER NOT NULL DEFAULT 0
 ) STRICT;

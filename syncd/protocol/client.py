@@ -60,6 +60,7 @@ class Client:
         self.account: AccountId | None = None
         self.device: DeviceId | None = None
         self._settings = settings
+        self._instances = frozenset((settings.instance,))
         self._jitter = jitter
         self._backoff = Backoff()
         self._outbox = Outbox()
@@ -70,6 +71,7 @@ class Client:
         self._heard_at = 0.0
         self._connect_at = 0.0
         self._fate: commands.StopReason | None = None
+        self._unreachable = ""
         self._retry_after_s = 0.0
         self._resending = False
         self._now = 0.0
@@ -119,6 +121,7 @@ class Client:
 
     def _load(self, event: events.Loaded) -> None:
         self.account, self.device = event.account, event.device
+        self._instances |= event.instances
         self.place.restart(event.position, event.handed, event.era)
         self._connect()
 
@@ -127,7 +130,7 @@ class Client:
         self._do(commands.Connect())
 
     def _greet(self, event: events.Connected) -> None:
-        self.state, self._heard_at = State.GREETING, self._now
+        self.state, self._heard_at, self._unreachable = State.GREETING, self._now, ""
         asked = self._settings
         self._stated = None if asked.cursor else self.place.statable()
         self._do(
@@ -237,11 +240,8 @@ class Client:
         echoes = self._outbox.find_echoes(batch.entries, batch.prev, self.device)
         self.place.receive(position, event.size)
         self._unstored += 1
-        self._do(
-            commands.StoreBatch(
-                batch.prev, batch.entries, position, echoes, self.place.save_handed()
-            )
-        )
+        handed = self.place.save_handed()
+        self._do(commands.StoreBatch(batch.prev, batch.entries, position, echoes, handed))
 
     def _batch_stored(self, event: events.BatchStored) -> None:
         self._unstored -= 1
@@ -308,11 +308,16 @@ class Client:
         news = tuple(
             outcome
             for outcome in event.outcomes
-            if self._outbox.answer(outcome.number, _awaits_echo(outcome))
+            if self._outbox.answer(outcome.number, self._awaits_echo(outcome))
         )
         if news:
             self._do(commands.Report(commands.Answered(news)))
         self._send()
+
+    def _awaits_echo(self, outcome: Outcome) -> bool:
+        # Without a seq it was trimmed; a seq that was passed will not come again.
+        stored = 0 if self.place.stored is None else self.place.stored.seq
+        return isinstance(outcome, Accepted) and (outcome.seq or 0) > stored
 
     # -------------------------------------------------------- time
 
@@ -348,10 +353,13 @@ class Client:
         goodbye = event.frame
         assert isinstance(goodbye, frames.Goodbye)
         self._retry_after_s = (goodbye.retry_after or 0) / 1000
-        self._shut(None, end_of(goodbye.code, goodbye.instance, self._settings.instance))
+        self._shut(None, end_of(goodbye.code, goodbye.instance, self._instances))
 
     def _lost(self, event: events.Disconnected) -> None:
-        self._fate = end_of(event.code, None, self._settings.instance)
+        self._fate = end_of(event.code, None, self._instances)
+        if self.state is State.CONNECTING and event.reason not in ("", self._unreachable):
+            self._unreachable = event.reason
+            self._do(commands.Report(commands.Unreachable(event.reason)))
         self._closed(event)
 
     def _closed(self, event: events.Disconnected) -> None:
@@ -388,8 +396,3 @@ class Client:
 
     def _impossible(self, event: events.ClientEvent) -> None:
         raise AssertionError(f"{self!r} cannot meet {type(event).__name__}")
-
-
-def _awaits_echo(outcome: Outcome) -> bool:
-    # An accepted message without a seq was trimmed: nothing will come back.
-    return isinstance(outcome, Accepted) and outcome.seq is not None

@@ -13,17 +13,18 @@ _STAY_AWAY_CODES = range(4500, 5000)
 _RETRYABLE_CODES_FROM = 100
 
 
-def end_of(code: int | None, instance: str | None, own_instance: str) -> Ended | None:
+def end_of(code: int | None, instance: str | None, own: frozenset[str]) -> Ended | None:
     """What a close code ends: a reason to stop, or None for "come back".
 
-    instance: who took over, where the server said so. An abandoned socket of our own whose hello
-    came late is no reason to give up; when nobody says whose it was, giving up is the safe side,
-    because two clones that come back fence each other for ever.
+    instance: who took over, where the server said so; `own`: who that may be. An abandoned socket
+    of our own (of this run or of one that crashed) whose hello came late is no reason to give up;
+    when nobody says whose it was, giving up is the safe side, because two clones that come back
+    fence each other for ever.
     """
     if code is None:
         return None
     if code == errors.FENCED.code:
-        return None if instance == own_instance else Ended(errors.FENCED, instance)
+        return None if instance in own else Ended(errors.FENCED, instance)
     refusal = errors.BY_CLOSE_CODE.get(code)
     if refusal is None and code in _STAY_AWAY_CODES:
         text = "A code of a newer server; its range says: not by yourself."

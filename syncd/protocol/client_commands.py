@@ -45,10 +45,12 @@ class TakeVerdict:
     """Take the verdict, in one transaction:
 
     position whole; counter = max(own, sent), then numbers for messages that wait for one; on
-    reset, truncated and a change of epoch every entry becomes old, and what is not seen again by
-    the verdict's head is to be marked; back into the outbox, under its number, every own message
-    above `sent` that is accepted without echo, old or marked, but never a refused one.
-    `handed` is the application's place as of now.
+    reset, truncated and a change of epoch every entry becomes old, accepted messages without echo
+    too; while old entries are not marked, the head of every verdict is noted, and what is not seen
+    again by then is to be marked; back into the outbox, under its number, every own message above
+    `sent` that is accepted without echo, old or marked, but never a refused one; and what was put
+    back so, and is not above `sent` any more, waits for no answer any more: the server has it, but
+    may not remember its answer. `handed` is the application's place as of now.
     """
 
     verdict: Verdict
@@ -72,7 +74,11 @@ class StoreBatch:
 
 @dataclass(frozen=True, slots=True)
 class StoreAnswers:
-    """Store what became of own messages: accepted ones wait for their echo, refused ones end."""
+    """Store what became of own messages: refused ones end, accepted ones wait for their echo.
+
+    But an accepted one without a seq, or at one that the position has passed, has no echo to wait
+    for: it becomes an old entry that is marked LOCAL_ONLY.
+    """
 
     outcomes: tuple[Outcome, ...]
 
@@ -145,7 +151,14 @@ class Answered:
     outcomes: tuple[Outcome, ...]
 
 
-News: TypeAlias = Judged | Skipped | Numbered | Answered | Marked
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """No connection came to be, and why; told once while the reason stays the same."""
+
+    reason: str
+
+
+News: TypeAlias = Judged | Skipped | Numbered | Answered | Marked | Unreachable
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ class Mark(Enum):
     NOT_ON_SERVER = "not on server"
     """The log was reset, and its new past does not hold this entry."""
     LOCAL_ONLY = "local only"
-    """Retention dropped the entry there; below the floor nothing can be compared."""
+    """Retention dropped the entry there; below the floor nothing can be compared. Also an own
+    message that was accepted where no batch will bring it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """An own message came back as the entry at `seq` of the own log."""
+    """An own message came back as the entry at `seq` of the own log: the same content, or a
+    message that was accepted already."""
 
     number: int
     seq: Seq
@@ -44,6 +46,8 @@ class Loaded:
     position: up to where its entries reach; None when it holds nothing.
     handed: up to where the application has finished.
     era: see VerdictTaken.
+    instances: of the runs that this store has seen. Whoever is fenced by one of them met a late
+        hello of its own.
     """
 
     account: AccountId | None
@@ -51,6 +55,7 @@ class Loaded:
     position: Position | None
     handed: Seq
     era: int
+    instances: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """Own messages that wait: for their turn, for an answer, for their echo. In number order, always.
 
-The rule that the server's memory rests on: never more than 1,024 messages sent whose answer this
-device has not durably stored. Over several sessions the rule holds by itself, because what was
-sent is always a prefix of what waits, and a verdict starts again at that prefix's beginning.
+The rule that the server's memory rests on: nothing is sent whose number is 1,024 or more above the
+oldest one whose answer this device has not durably stored. A span, not a count: the server
+forgets by number, however few of the numbers in between still wait. Over several sessions the rule
+holds by itself, because what was sent is always a prefix of what waits, and a verdict starts again
+at that prefix's beginning.
 """
 
 from __future__ import annotations
@@ -24,15 +26,21 @@ def size_in_frame(message: Message) -> int:
     return (len(message.body) + 2) // 3 * 4 + 6 * len(message.conversation) + 192
 
 
+def message_of(entry: Entry) -> Message:
+    """The message that became this entry, as it must be sent again."""
+    return Message(entry.number, entry.kind, entry.conversation, entry.target, entry.body)
+
+
 class Outbox:
     """One device's own messages between "queued" and "seen in the log"."""
 
-    __slots__ = ("_sent", "_unechoed", "_unsent")
+    __slots__ = ("_order", "_sent", "_unechoed", "_unsent")
 
     def __init__(self) -> None:
         self._unsent: deque[Message] = deque()
-        self._sent: set[int] = set()
-        self._unechoed: dict[int, bool] = {}  # number -> whether it was answered
+        self._sent: set[int] = set()  # on this socket, and not answered
+        self._order: deque[int] = deque()  # what was sent on this socket; its front is cleared late
+        self._unechoed: dict[int, Message | None] = {}  # None where it was answered
 
     def replace(self, waiting: Iterable[Message], accepted: Iterable[int]) -> None:
         """A verdict was taken: `waiting` are all messages without an answer, in number order;
@@ -42,8 +50,8 @@ class Outbox:
         """
         everything = tuple(waiting)
         self._unsent = deque(each for each in everything if each.number not in self._sent)
-        self._unechoed = dict.fromkeys((message.number for message in everything), False)
-        self._unechoed.update(dict.fromkeys(accepted, True))
+        self._unechoed = {message.number: message for message in everything}
+        self._unechoed.update(dict.fromkeys(accepted, None))
 
     def in_order(self) -> bool:
         """Whether what is to be sent comes after what was sent on this socket. A verdict during a
@@ -55,12 +63,13 @@ class Outbox:
     def end_session(self) -> None:
         """The socket is gone: no answer is owed any more."""
         self._sent.clear()
+        self._order.clear()
 
     def add(self, messages: Iterable[Message]) -> None:
         """Newly queued messages; their numbers are above all earlier ones."""
         for message in messages:
             self._unsent.append(message)
-            self._unechoed[message.number] = False
+            self._unechoed[message.number] = message
 
     def take_frames(self) -> list[Send]:
         """What may be sent now: its messages count as sent from here on."""
@@ -72,21 +81,27 @@ class Outbox:
     def _next_messages(self) -> list[Message]:
         room = _FRAME_BYTES
         messages: list[Message] = []
-        while (
-            self._unsent
-            and len(self._sent) < UNANSWERED_MESSAGES_MAX
-            and len(messages) < MESSAGES_PER_FRAME_MAX
-        ):
+        oldest = self._oldest_sent()
+        while self._unsent and len(messages) < MESSAGES_PER_FRAME_MAX:
             message = self._unsent[0]
             if message.number not in self._unechoed:  # its echo came before it was sent again
                 self._unsent.popleft()
                 continue
+            oldest = oldest or message.number
+            if message.number >= oldest + UNANSWERED_MESSAGES_MAX:
+                break
             room -= size_in_frame(message)
             if room < 0 and messages:
                 break
             messages.append(self._unsent.popleft())
             self._sent.add(message.number)
+            self._order.append(message.number)
         return messages
+
+    def _oldest_sent(self) -> int | None:
+        while self._order and self._order[0] not in self._sent:
+            self._order.popleft()
+        return self._order[0] if self._order else None
 
     def answer(self, number: int, awaits_echo: bool) -> bool:
         """The answer of a message is durable: its place among the 1,024 is free.
@@ -94,26 +109,33 @@ class Outbox:
         False when that is no news: its echo had come before.
         """
         self._sent.discard(number)
-        answered = self._unechoed.get(number)
-        if answered is None:
+        if number not in self._unechoed:
             return False
+        is_news = self._unechoed[number] is not None
         if awaits_echo:
-            self._unechoed[number] = True
+            self._unechoed[number] = None
         else:
             del self._unechoed[number]
-        return not answered
+        return is_news
 
     def find_echoes(
         self, entries: tuple[Entry, ...], prev: Seq, device: DeviceId
     ) -> tuple[Echo, ...]:
-        """Which of the entries prev+1 .. are messages that wait for their echo."""
+        """Which of the entries prev+1 .. are messages that wait for their echo.
+
+        While a message is unanswered, its content must be the same: a store that was restored may
+        have given its number a second time, and then the entry is another message, and ours still
+        needs its answer.
+        """
         waiting = self._unechoed
         if not waiting:  # nearly always: then a batch costs nothing per entry
             return ()
         return tuple(
             Echo(entry.number, seq)
             for seq, entry in enumerate(entries, prev + 1)
-            if entry.device == device and entry.number in waiting
+            if entry.device == device
+            and entry.number in waiting
+            and _is_echo(entry, waiting[entry.number])
         )
 
     def echo(self, number: int) -> bool:
@@ -122,4 +144,8 @@ class Outbox:
         A message that was sent in this session still occupies its place among the 1,024 until its
         answer comes: the server counts it, too.
         """
-        return self._unechoed.pop(number, True) is False
+        return self._unechoed.pop(number, None) is not None
+
+
+def _is_echo(entry: Entry, waiting: Message | None) -> bool:
+    return waiting is None or waiting == message_of(entry)  # None: it was accepted

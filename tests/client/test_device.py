@@ -279,6 +279,33 @@ async def test_its_own_instance_does_not() -> None:
         assert await take(device, 1) == [1]
 
 
+async def test_nor_does_the_instance_of_an_earlier_run(tmp_path: Path) -> None:
+    instances: list[str] = []
+
+    async def first(talk: Talk) -> None:
+        instances.append((await talk.expect(Hello)).instance)
+        await talk.say(welcome())
+        await talk.listen()
+
+    async def second(talk: Talk) -> None:
+        hello = await talk.expect(Hello)
+        assert hello.instance not in instances
+        await talk.say(welcome())
+        await talk.goodbye(errors.FENCED, instances[0])
+
+    async def third(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome(head=1), batch(0, entry(1)))
+        await talk.listen()
+
+    store = tmp_path / "store.db"
+    async with peer(first, second, third) as url:
+        async with connect(url, token="t", store=store) as device:
+            await soon(device.caught_up())
+        async with connect(url, token="t", store=store) as device:
+            assert await take(device, 1) == [1]
+
+
 async def test_another_account_is_not_let_into_the_store() -> None:
     async def first(talk: Talk) -> None:
         await talk.expect(Hello)

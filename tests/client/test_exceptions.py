@@ -20,4 +20,6 @@ def test_texts_say_what_happened() -> None:
     assert Fenced("a").refusal is errors.FENCED
     assert "everything up to 4" in str(ServerSkipped(4, 9, 5))
     assert "nothing" in str(ServerSkipped(None, 9, 9))
+    assert "9 entries would" in str(ServerSkipped(None, 9, 9))
+    assert "after 5: 1 entry would" in str(ServerSkipped(4, 5, 1))
     assert "a/1" in str(StoreMismatch("a/1", "b/2"))

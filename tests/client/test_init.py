@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from aiohttp import web
 
 from syncd import errors
 from syncd.client import (
@@ -27,9 +29,11 @@ from syncd.client import (
     StoreMismatch,
     StoreUnusable,
     connect,
+    sync_address,
 )
 from syncd.limits import BODY_BYTES_MAX
 from syncd.model import CursorScope
+from syncd.protocol import client_commands as commands
 from syncd.server.app import SERVICE, application
 from syncd.wire.frames import Welcome
 from tests.client.conftest import Server
@@ -193,6 +197,51 @@ async def test_a_cursor_device_goes_on_at_what_it_finished(server: Server) -> No
         assert bodies(await take(device, 1)) == [b"3"]
 
 
+@pytest.mark.parametrize("seed", range(3))
+async def test_cancelled_at_any_moment_a_device_leaves_its_store_whole(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    token, store = await server.token("alice"), tmp_path / "alice.db"
+    await server.token("bob")
+    confirmed: list[bytes] = []
+
+    async def live(run: int, steps: asyncio.Queue[None]) -> None:
+        async with connect(server.url, token=token, store=store) as device:
+            steps.put_nowait(None)
+            for count in range(4):
+                body = b"%d.%d" % (run, count)
+                await device.enqueue("alice~bob", body)
+                confirmed.append(body)
+                steps.put_nowait(None)
+            await device.send("alice~bob", b"%d" % run)
+            async for _ in device:
+                steps.put_nowait(None)
+
+    for run in range(25):
+        steps: asyncio.Queue[None] = asyncio.Queue()
+        living = asyncio.ensure_future(live(run, steps))
+        for _ in range(chance.randrange(7)):
+            await soon(steps.get())
+        for _ in range(chance.randrange(40)):  # and a little further, to any await in between
+            await asyncio.sleep(0)
+        living.cancel()
+        await soon(asyncio.wait([living]))
+        assert living.cancelled()
+    async with connect(server.url, token=token, store=store) as device:
+        await soon(device.send("alice~bob", b"last"))
+        while (await soon(anext(device))).entry.body != b"last":
+            pass
+        assert await device.pending() == []
+    found: list[bytes] = []
+    async with connect(server.url, token=await server.token("alice")) as device:
+        while b"last" not in found:
+            found += bodies(await take(device, 1))
+    assert len(found) == len(set(found))
+    assert confirmed
+    assert [body for body in found if body in set(confirmed)] == confirmed
+
+
 # ---------------------------------------------------------------- refusals
 
 
@@ -294,7 +343,8 @@ async def test_the_founding_bug_is_noticed(wrong: Server) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "http://host/v1/sync",
+        "host",
+        "ftp://host/v1/sync",
         "ws:///v1/sync",
         "ws://host/v1/sync?token=secret",
         "ws://me:secret@host/v1/sync",
@@ -306,6 +356,59 @@ async def test_an_address_is_scheme_host_and_path(url: str) -> None:
         async with connect(url, token="t"):
             pass
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "full"),
+    [
+        ("ws://host/v1/sync", "ws://host/v1/sync"),
+        ("ws://host/v1/sync/", "ws://host/v1/sync"),
+        ("wss://host", "wss://host/v1/sync"),
+        ("ws://host:8080/", "ws://host:8080/v1/sync"),
+        ("http://Host:8080", "ws://host:8080/v1/sync"),
+        ("HTTPS://host/v1/sync", "wss://host/v1/sync"),
+        ("ws://host/sync", "ws://host/sync/v1/sync"),
+        ("https://host/Chat/", "wss://host/Chat/v1/sync"),
+        ("ws://host/xv1/sync", "ws://host/xv1/sync/v1/sync"),
+        ("http://[::1]:80", "ws://[::1]:80/v1/sync"),
+    ],
+)
+def test_an_address_is_made_whole(url: str, full: str) -> None:
+    assert sync_address(url) == full
+    assert sync_address(full) == full
+
+
+async def test_any_form_of_the_address_is_the_same_server(server: Server, tmp_path: Path) -> None:
+    token, store = await server.token("alice"), tmp_path / "alice.db"
+    root = server.url.removesuffix("/v1/sync")
+    for url in (root, root.replace("ws://", "http://") + "/", server.url):
+        async with connect(url, token=token, store=store) as device:
+            await soon(device.caught_up())
+
+
+async def test_a_server_that_is_not_there_is_told_and_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def refuse(request: web.Request) -> web.Response:
+        attempts.put_nowait(None)
+        return web.Response(status=404)
+
+    app = web.Application()
+    app.router.add_get("/nowhere/v1/sync", refuse)
+    attempts: asyncio.Queue[None] = asyncio.Queue()
+    news: list[commands.News] = []
+    async with serving(app) as url:
+        address = url.replace("/v1/sync", "/nowhere")
+        async with connect(address, token="secret", hear=news.append):
+            for _ in range(3):
+                await soon(attempts.get())
+    [told] = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert told.name == "syncd.client"
+    assert f"{address}/v1/sync: InvalidStatus" in told.getMessage()
+    assert "404" in told.getMessage()
+    assert "secret" not in caplog.text
+    [unreachable] = news
+    assert isinstance(unreachable, commands.Unreachable)
 
 
 async def test_a_window_has_bounds() -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncd import errors
 from syncd.client.exceptions import StoreMismatch
-from syncd.client.store import Kept, PendingState, Shelf, entry_of, message_of
-from syncd.model import Accepted, Refused
+from syncd.client.store import INSTANCES_MAX, Kept, OldEntry, PendingState, Shelf, entry_of
+from syncd.model import Accepted, Identity, Refused
 from syncd.protocol import client_commands as commands
 from syncd.protocol.client_events import Echo, Loaded, Mark, Marked
+from syncd.protocol.outbox import message_of
 from syncd.wire import frames
 from tests.client.shelves import (
     INSTANCE,
@@ -65,6 +67,10 @@ def answer(shelf: Shelf, *outcomes: Any) -> None:
     assert shelf.store_answers(command).outcomes == outcomes
 
 
+def timed(sent: frames.Entry) -> frames.Entry:
+    return msgspec.structs.replace(sent, time=1_234)
+
+
 def states(shelf: Shelf) -> list[tuple[int | None, PendingState]]:
     return [(each.number, each.state) for each in shelf.pending()]
 
@@ -77,7 +83,8 @@ def marks(shelf: Shelf) -> list[tuple[int, Mark | None]]:
 
 
 def test_a_blank_store_knows_nothing(blank: Shelf) -> None:
-    assert blank.begin(SERVER, INSTANCE, TOKEN) == (Loaded(None, None, None, 0, 0), TOKEN)
+    own = frozenset((INSTANCE,))
+    assert blank.begin(SERVER, INSTANCE, TOKEN) == (Loaded(None, None, None, 0, 0, own), TOKEN)
     assert blank.read(0, 0) is None
     assert blank.pending() == []
     assert blank.old() == []
@@ -101,7 +108,14 @@ def test_a_verdict_tells_whose_it_is_and_where(shelf: Shelf) -> None:
     take(shelf, verdict(floor=5, start=5, head=9), handed=5)
     shelf.store_handed(commands.StoreHanded(7))
     loaded, _ = shelf.begin(SERVER, INSTANCE, None)
-    assert loaded == Loaded(ALICE, OWN, at(5), 7, loaded.era)
+    assert loaded == Loaded(ALICE, OWN, at(5), 7, loaded.era, loaded.instances)
+
+
+def test_every_past_run_is_known_by_its_instance_up_to_a_bound(blank: Shelf) -> None:
+    for run in range(INSTANCES_MAX + 5):
+        loaded, _ = blank.begin(SERVER, f"run {run}", TOKEN)
+        assert f"run {run}" in loaded.instances
+    assert loaded.instances == {f"run {run}" for run in range(5, INSTANCES_MAX + 5)}
 
 
 # ---------------------------------------------------------------- entries
@@ -176,10 +190,45 @@ def test_from_queued_to_accepted_to_seen(shelf: Shelf) -> None:
     assert states(shelf) == []
 
 
-def test_an_accepted_message_that_was_trimmed_waits_for_nothing(shelf: Shelf) -> None:
+@pytest.mark.parametrize("seq", [None, 1, 2])
+def test_an_accepted_message_without_an_echo_to_come_is_kept_locally(
+    shelf: Shelf, seq: int | None
+) -> None:
+    shelf.enqueue([outgoing(b"mine")])
+    shelf.store_batch(stores(0, entry(7), entry(8)))
+    answer(shelf, Accepted(1, seq, True))
+    assert states(shelf) == []
+    [old] = shelf.old()
+    assert (old.entry.identity, old.entry.body) == (Identity(OWN, 1), b"mine")
+    assert (old.entry.time, old.handed, old.mark) == (0, True, Mark.LOCAL_ONLY)
+    # A later loss sends it again, as it does with every marked entry.
+    assert [each.number for each in take(shelf, reset(sent=0)).outbox] == [1]
+
+
+def test_an_accepted_message_whose_echo_is_still_to_come_waits(shelf: Shelf) -> None:
+    shelf.enqueue([outgoing()] * 2)
+    shelf.store_batch(stores(0, entry(7), entry(1, OWN), echoes=(Echo(1, 2),)))
+    answer(shelf, Accepted(1, 2, False), Accepted(2, 3, False))
+    assert (states(shelf), shelf.old()) == ([(2, ACCEPTED)], [])
+
+
+def test_an_old_message_that_is_accepted_without_an_echo_keeps_what_is_known_of_it(
+    shelf: Shelf,
+) -> None:
     shelf.enqueue([outgoing()])
+    answer(shelf, Accepted(1, 1, False))
+    shelf.store_batch(stores(0, timed(entry(1, OWN)), echoes=(Echo(1, 1),), handed=0))
+    take(shelf, reset(floor=0, start=0, head=5, sent=0))
     answer(shelf, Accepted(1, None, True))
     assert states(shelf) == []
+    assert shelf.old() == [OldEntry(timed(entry(1, OWN)), False, Mark.LOCAL_ONLY)]
+
+
+def test_what_was_accepted_is_not_refused_any_more(shelf: Shelf) -> None:
+    shelf.enqueue([outgoing()])
+    answer(shelf, Accepted(1, 5, False))
+    answer(shelf, Refused(1, errors.STALE))
+    assert states(shelf) == [(1, ACCEPTED)]
 
 
 def test_a_refused_message_stays_until_it_is_forgotten(shelf: Shelf) -> None:
@@ -232,9 +281,9 @@ def test_lost_entries_of_our_own_are_sent_again_under_their_number(shelf: Shelf)
     assert [each.number for each in taken.outbox] == [1, 3, 4, 5, 6], "2 was refused for ever"
     assert taken.marked == Marked(Mark.NOT_ON_SERVER, 4)
     again = take(shelf, verdict(epoch=NEW_EPOCH, start=0, floor=0, head=0, sent=1))
-    assert [each.number for each in again.outbox] == [1, 3, 4, 5, 6], "still unanswered"
-    answer(shelf, Accepted(1, 1, False))
-    shelf.store_batch(stores(0, entry(1, OWN), echoes=(Echo(1, 1),), epoch=NEW_EPOCH))
+    assert [each.number for each in again.outbox] == [3, 4, 5, 6], "1 is known again"
+    answer(shelf, Accepted(3, 2, False))
+    shelf.store_batch(stores(0, entry(1, OWN), epoch=NEW_EPOCH))
     assert [number for number, _ in marks(shelf)] == [3, 7, 8]
 
 
@@ -251,13 +300,12 @@ def test_truncated_entries_are_local_only(shelf: Shelf) -> None:
     lived(shelf)
     taken = take(shelf, truncated(floor=45, start=45, head=46, sent=5), handed=4)
     assert (taken.handed, taken.era) == (45, 1)
-    # 4 was accepted at 40, which is announced as truncated; 5 at 50 will come.
-    assert taken.accepted == (5,)
+    # 4 was accepted at 40, which is announced as truncated; 5 at 50 may come, or may not.
+    assert taken.accepted == (), "nobody knows any more where its echo would come"
     assert [each.number for each in taken.outbox] == [6]
-    done = shelf.store_batch(stores(45, entry(9)))
-    assert done.marked == Marked(Mark.LOCAL_ONLY, 5)
-    assert {mark for _, mark in marks(shelf)} == {Mark.LOCAL_ONLY}
-    assert [number for number, _ in marks(shelf)] == [1, 3, 4, 7, 8]
+    assert marks(shelf) == [(number, None) for number in (1, 3, 4, 5, 7, 8)]
+    shelf.store_batch(stores(45, entry(5, OWN), handed=45))
+    assert marks(shelf) == [(number, Mark.LOCAL_ONLY) for number in (1, 3, 4, 7, 8)]
 
 
 def test_an_interrupted_reset_goes_on_after_a_welcome(shelf: Shelf) -> None:
@@ -268,6 +316,82 @@ def test_an_interrupted_reset_goes_on_after_a_welcome(shelf: Shelf) -> None:
     assert taken.marked is None
     done = shelf.store_batch(stores(1, entry(8), epoch=NEW_EPOCH))
     assert done.marked is not None
+
+
+@pytest.mark.parametrize("head", [2, 1])
+def test_a_welcome_notes_the_head_again_while_old_entries_wait(shelf: Shelf, head: int) -> None:
+    lived(shelf)
+    take(shelf, reset(start=0, floor=0, head=50, sent=6))
+    shelf.store_batch(stores(0, entry(7), epoch=NEW_EPOCH))
+    # A restore by hand took the noted head away: it would never come.
+    taken = take(shelf, verdict(epoch=NEW_EPOCH, start=1, floor=0, head=head, sent=6))
+    if head == 2:
+        assert taken.marked is None
+        taken = shelf.store_batch(stores(1, entry(9), epoch=NEW_EPOCH))
+    assert taken.marked == Marked(Mark.NOT_ON_SERVER, 5)
+
+
+def test_a_restore_that_is_undone_takes_back_what_it_had_put_back(shelf: Shelf) -> None:
+    lived(shelf)
+    restored = reset("ahead", start=0, floor=0, head=9, sent=0)
+    assert [each.number for each in take(shelf, restored).outbox] == [1, 3, 4, 5, 6]
+    undone = take(shelf, reset(epoch=EPOCH, start=0, floor=0, head=60, sent=6))
+    assert [each.number for each in undone.outbox] == [6], "unanswered is not put back"
+    assert undone.accepted == ()
+    assert states(shelf) == [(2, REFUSED), (6, WAITING)]
+    # They stay what they were, and are not lost while they wait to be seen again.
+    assert marks(shelf) == [(number, None) for number in (1, 3, 4, 5, 7, 8)]
+
+
+def test_accepted_messages_that_a_welcome_put_back_and_took_back_wait_for_their_echo(
+    shelf: Shelf,
+) -> None:
+    lived(shelf)
+    lost = take(shelf, verdict(start=4, floor=0, head=4, sent=4))
+    assert [each.number for each in lost.outbox] == [5, 6]
+    undone = take(shelf, verdict(start=4, floor=0, head=9, sent=5))
+    assert ([each.number for each in undone.outbox], undone.accepted) == ([6], (4, 5))
+    shelf.store_batch(stores(4, entry(5, OWN), echoes=(Echo(5, 5),)))
+    assert states(shelf) == [(2, REFUSED), (4, ACCEPTED), (6, WAITING)]
+
+
+def test_what_was_put_back_and_answered_is_not_taken_back(shelf: Shelf) -> None:
+    lived(shelf)
+    take(shelf, verdict(start=4, floor=0, head=4, sent=3))
+    answer(shelf, Accepted(4, 5, False), Refused(5, errors.NOT_A_MEMBER))
+    assert take(shelf, verdict(start=4, floor=0, head=9, sent=5)).accepted == (4,)
+    assert states(shelf) == [(2, REFUSED), (4, ACCEPTED), (5, REFUSED), (6, WAITING)]
+
+
+def test_another_message_under_the_number_of_a_lost_one_takes_nothing_back(shelf: Shelf) -> None:
+    lived(shelf)
+    assert take(shelf, reset(start=0, floor=0, head=1, sent=0)).outbox[0].number == 1
+    # The server has given the number to another content: this is no echo, and ours must be told.
+    shelf.store_batch(stores(0, entry(1, OWN), epoch=NEW_EPOCH))
+    again = take(shelf, verdict(epoch=NEW_EPOCH, start=1, floor=0, head=1, sent=1))
+    assert again.outbox[0].number == 1
+    answer(shelf, Refused(1, errors.CONFLICT))
+    assert (1, REFUSED) in states(shelf)
+
+
+def test_a_message_that_was_put_back_and_refused_is_never_put_back_again(shelf: Shelf) -> None:
+    shelf.enqueue([outgoing()])
+    answer(shelf, Accepted(1, 1, False))
+    shelf.store_batch(stores(0, entry(1, OWN), echoes=(Echo(1, 1),)))
+    take(shelf, reset(start=0, floor=0, head=0, sent=0))
+    answer(shelf, Refused(1, errors.NOT_A_MEMBER))
+    assert shelf.forget(shelf.pending()[0].ticket)
+    assert take(shelf, reset(epoch=EPOCH, start=0, floor=0, head=0, sent=0)).outbox == ()
+    assert marks(shelf) == [(1, Mark.NOT_ON_SERVER)]
+
+
+def test_own_entries_that_a_welcome_drops_and_the_server_lost_are_sent_again(shelf: Shelf) -> None:
+    shelf.enqueue([outgoing()] * 2)
+    echoes = Echo(1, 1), Echo(2, 3)
+    shelf.store_batch(stores(0, entry(1, OWN), entry(7), entry(2, OWN), echoes=echoes))
+    taken = take(shelf, verdict(start=1, floor=0, head=1, sent=1))
+    assert [each.number for each in taken.outbox] == [2]
+    assert bodies(shelf) == [1]
 
 
 def test_a_welcome_into_another_epoch_is_as_good_as_a_reset(shelf: Shelf) -> None:

@@ -1,14 +1,12 @@
-"""Plays for the server's session: what happens, and what it must ask for, line by line.
+"""Plays for the server's session: what happens, and what it must ask for, as one chain.
 
     Playbook().event(Received(hello, 0)).commands(Authenticate("token"))
 
-A play that leaves an event's commands unsaid fails at the next event. ANYTHING stands for a value
-that does not matter to the play.
+The rules of a play are those of tests/playbook.py; here an event's commands are said all at once.
 """
 
 from __future__ import annotations
 
-from difflib import ndiff
 from typing import Any
 
 from syncd import chain
@@ -17,6 +15,7 @@ from syncd.protocol import commands, events
 from syncd.protocol.session import Session
 from syncd.protocol.session_table import State
 from syncd.wire.frames import Ack, ClientFrame, Hello, Welcome
+from tests import playbook
 from tests.drafts import ALICE, EPOCH, PHONE
 
 WINDOW = 65_536
@@ -25,34 +24,16 @@ TOKEN = "a token"
 NOWHERE = chain.shown(chain.GENESIS)
 
 
-class _Anything:
-    def __eq__(self, other: object) -> bool:
-        return True
-
-    def __hash__(self) -> int:
-        return 0
-
-    def __repr__(self) -> str:
-        return "ANYTHING"
-
-
-ANYTHING: Any = _Anything()
-
-
-class Playbook:
+class Playbook(playbook.Playbook):
     """One session in a play. `now` is the play's clock; set it to let time pass."""
 
     def __init__(self, scope: CursorScope = CursorScope.DEVICE) -> None:
-        self.now = 100.0
-        self.session = Session(scope, self.now)
-        self._unsaid: list[commands.Command] | None = None
-        self._event: events.Event | None = None
+        self.session = Session(scope, 100.0)
+        super().__init__(self.session, 100.0)
 
     def event(self, event: events.Event) -> Playbook:
         """This happens."""
-        assert not self._unsaid, f"nothing was said about {self._event}: {self._unsaid}"
-        self._event = event
-        self._unsaid = self.session.handle(event, self.now)
+        self >> event
         return self
 
     def frame(self, frame: ClientFrame) -> Playbook:
@@ -65,13 +46,9 @@ class Playbook:
 
     def commands(self, *expected: commands.Command) -> Playbook:
         """The session asks for exactly this."""
-        found, self._unsaid = self._unsaid, None
-        assert found is not None, "no event happened since the last commands"
-        # The expected side first: its placeholders decide what is equal.
-        if list(expected) != found:
-            before, after = [[repr(each) for each in side] for side in (expected, found)]
-            difference = "\n".join(ndiff(before, after))
-            raise AssertionError(f"after {self._event}:\n{difference}")
+        for command in expected:
+            self << command
+        self.end()
         return self
 
     def none(self) -> Playbook:
@@ -80,7 +57,7 @@ class Playbook:
 
     def ends_in(self, state: State) -> Playbook:
         """The session is in this state, and all was said."""
-        assert not self._unsaid, f"nothing was said about {self._event}: {self._unsaid}"
+        self.end()
         assert self.session.state is state
         return self
 

@@ -331,6 +331,29 @@ def test_the_echo_may_come_first_and_is_the_answer() -> None:
     stage.end()
 
 
+@pytest.mark.parametrize("seq", [None, 9, 10])
+def test_an_accepted_message_without_an_echo_to_come_is_not_waited_for(seq: int | None) -> None:
+    stage = play(State.SYNCING)
+    stage >> events.Queued((message(1),)) << send(1)
+    outcomes = (Accepted(1, seq, True),)
+    stage >> answers((1, seq, True)) << commands.StoreAnswers(outcomes)
+    stage >> events.AnswersStored(outcomes) << commands.Report(commands.Answered(outcomes))
+    stage >> batch(10, entry(1, OWN)) << commands.StoreBatch(10, ANYTHING, at(11), (), 10)
+    stage.end()
+
+
+def test_another_message_under_our_number_is_no_echo() -> None:
+    stage = play(State.SYNCING)
+    stage >> events.Queued((message(1),)) << send(1)
+    other = msgspec.structs.replace(entry(1, OWN), body=b"of the time before the restore")
+    stage >> batch(10, other) << commands.StoreBatch(10, (other,), at(11), (), 10)
+    stage >> stored(11)
+    outcomes = (Refused(1, errors.CONFLICT),)
+    stage >> answers(refused=[(1, errors.CONFLICT)]) << commands.StoreAnswers(outcomes)
+    stage >> events.AnswersStored(outcomes) << commands.Report(commands.Answered(outcomes))
+    stage.end()
+
+
 def test_a_definite_refusal_ends_that_message_alone() -> None:
     stage = play(State.SYNCING)
     stage >> events.Queued((message(1), message(2))) << send(1, 2)
@@ -420,6 +443,23 @@ def test_the_backoff_ends_with_a_verdict_not_with_a_connection() -> None:
     assert machine(stage).deadline() == stage.now + HALF_MAX_FIRST
 
 
+def test_why_no_connection_comes_to_be_is_told_once_per_reason() -> None:
+    stage = play(State.CONNECTING)
+    refused, missing = events.Disconnected(None, "refused"), events.Disconnected(None, "HTTP 404")
+    reported = []
+    for event in (refused, refused, missing, missing, refused):
+        stage >> event
+        reported.append(stage.skip())
+        stage.wait() >> events.TimePassed() << commands.Connect()
+    told = [commands.Report(commands.Unreachable(text)) for text in ("refused", "HTTP 404")]
+    assert reported == [[told[0]], [], [told[1]], [], [told[0]]]
+    stage >> events.Connected() << hello(at(10))
+    stage >> events.Disconnected(None, "a line that breaks is no news")
+    stage.wait() >> events.TimePassed() << commands.Connect()
+    stage >> refused << told[0]
+    stage.end()
+
+
 def test_a_goodbye_says_how_long_to_wait() -> None:
     stage = play(State.SYNCING)
     stage >> goodbye(errors.DRAINING, after=3000) << commands.Close(None)
@@ -432,6 +472,18 @@ def test_fenced_by_itself_it_comes_back() -> None:
     stage >> goodbye(errors.FENCED, INSTANCE) << commands.Close(None)
     stage >> events.Disconnected(errors.FENCED.code)
     assert machine(stage).state is State.WAITING
+
+
+def test_fenced_by_a_run_that_crashed_it_comes_back_too() -> None:
+    stage = Playbook(client())
+    stage >> events.Loaded(ALICE, OWN, at(10), 10, 0, frozenset(("a" * 16,)))
+    stage << commands.Connect()
+    for event in (events.Connected(), got(verdict()), taken()):
+        stage >> event
+        stage.skip()
+    stage >> goodbye(errors.FENCED, "a" * 16) << commands.Close(None)
+    stage >> events.Disconnected(errors.FENCED.code)
+    assert machine(stage).deadline() == stage.now + HALF_MAX_FIRST
 
 
 def test_fenced_by_another_it_does_not() -> None:

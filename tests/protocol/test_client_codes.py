@@ -6,7 +6,7 @@ from syncd import errors
 from syncd.protocol.client_codes import end_of, message_refusal
 from syncd.protocol.client_commands import Ended
 
-OWN, FOREIGN = "00112233aabbccdd", "ffffffffffffffff"
+OWN, FOREIGN = frozenset(("00112233aabbccdd", "0011223344556677")), "ffffffffffffffff"
 
 
 @pytest.mark.parametrize("refusal", errors.BY_CLOSE_CODE.values(), ids=lambda row: row.name)
@@ -15,8 +15,9 @@ def test_the_table_decides(refusal: errors.Refusal) -> None:
     assert end_of(refusal.code, None, OWN) == expected
 
 
-def test_our_own_instance_is_no_reason_to_give_up() -> None:
-    assert end_of(errors.FENCED.code, OWN, OWN) is None
+@pytest.mark.parametrize("instance", sorted(OWN))
+def test_an_own_instance_is_no_reason_to_give_up(instance: str) -> None:
+    assert end_of(errors.FENCED.code, instance, OWN) is None
 
 
 @pytest.mark.parametrize("instance", [FOREIGN, None])

@@ -41,8 +41,8 @@ from tests.drafts import (
     page,
     submission,
 )
+from tests.playbook import ANYTHING
 from tests.protocol.session_playbook import (
-    ANYTHING,
     NOWHERE,
     WINDOW,
     Playbook,

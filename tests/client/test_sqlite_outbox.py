@@ -1,0 +1,70 @@
+"""What the two tables remember over a restart. Everything else: test_store.py, on both shelves."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from syncd import errors
+from syncd.client.sqlite_shelf import SqliteShelf
+from syncd.client.store import PendingState
+from syncd.model import Accepted, Refused
+from syncd.protocol import client_commands as commands
+from syncd.protocol.client_events import Echo, Mark
+from tests.client.shelves import INSTANCE, SERVER, begun, entry, outgoing, stores
+from tests.protocol.client_plays import EPOCH, NEW_EPOCH, OWN, reset, verdict
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[SqliteShelf]:
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        yield SqliteShelf(connection)
+    finally:
+        connection.close()
+
+
+def lost(shelf: SqliteShelf) -> None:
+    """Own messages 1 (seen in the log) and 2 (accepted) are lost by a restore; 3 waits."""
+    begun(shelf)
+    shelf.enqueue([outgoing()] * 3)
+    shelf.store_answers(commands.StoreAnswers((Accepted(1, 1, False), Accepted(2, 2, False))))
+    shelf.store_batch(stores(0, entry(1, OWN), echoes=(Echo(1, 1),)))
+    taken = shelf.take_verdict(commands.TakeVerdict(reset(floor=0, start=0, head=0, sent=0), 0))
+    assert [each.number for each in taken.outbox] == [1, 2, 3]
+
+
+def test_what_was_put_back_before_a_restart_is_taken_out_after_it(tmp_path: Path) -> None:
+    with opened(tmp_path / "store.db") as shelf:
+        lost(shelf)
+    with opened(tmp_path / "store.db") as shelf:
+        undone = verdict(epoch=NEW_EPOCH, floor=0, start=0, head=9, sent=3)
+        taken = shelf.take_verdict(commands.TakeVerdict(undone, 0))
+        assert ([each.number for each in taken.outbox], taken.accepted) == ([3], (2,))
+        assert [(old.entry.number, old.mark) for old in shelf.old()] == [(1, Mark.NOT_ON_SERVER)]
+
+
+def test_what_was_refused_before_a_restart_is_not_put_back_after_it(tmp_path: Path) -> None:
+    with opened(tmp_path / "store.db") as shelf:
+        lost(shelf)
+        shelf.store_answers(commands.StoreAnswers((Refused(1, errors.NOT_A_MEMBER),)))
+        [refused] = [each for each in shelf.pending() if each.state is PendingState.REFUSED]
+        assert shelf.forget(refused.ticket)
+    with opened(tmp_path / "store.db") as shelf:
+        again = reset(epoch=EPOCH, floor=0, start=0, head=0, sent=0)
+        taken = shelf.take_verdict(commands.TakeVerdict(again, 0))
+        assert [each.number for each in taken.outbox] == [2, 3]
+
+
+def test_tickets_and_instances_are_never_given_again(tmp_path: Path) -> None:
+    with opened(tmp_path / "store.db") as shelf:
+        begun(shelf)
+        [first] = shelf.enqueue([outgoing()]).tickets
+        shelf.store_answers(commands.StoreAnswers((Refused(1, errors.TOO_LARGE),)))
+        assert shelf.forget(first)
+    with opened(tmp_path / "store.db") as shelf:
+        loaded, _ = shelf.begin(SERVER, "another run", None)
+        assert loaded.instances == {INSTANCE, "another run"}
+        assert shelf.enqueue([outgoing()]).tickets == (first + 1,)
