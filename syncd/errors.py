@@ -61,7 +61,7 @@ def _stay_away(code: int, name: str, text: str) -> Refusal:
 DRAINING = _come_back(4000, "draining", "The server is stopping; another will answer soon.")
 SLOW_READER = _come_back(4001, "slow_reader", "The socket accepted no byte for 30 s.")
 GAP = _come_back(4002, "gap", "A batch or heartbeat did not continue the client's place.")
-HEARTBEAT_LOST = _come_back(4003, "heartbeat_lost", "Two heartbeats in a row did not come.")
+HEARTBEAT_LOST = _come_back(4003, "heartbeat_lost", "Two heartbeat intervals without a frame.")
 STORAGE_UNAVAILABLE = _come_back(4004, "storage_unavailable", "The store cannot serve right now.")
 HELLO_TIMEOUT = _come_back(4005, "hello_timeout", "No complete hello within 5 s.")
 INTERNAL = _come_back(4006, "internal", "A fault of the server; it is logged there.")
@@ -99,7 +99,9 @@ def _retryable(code: int, name: str, text: str) -> Refusal:
 
 CONFLICT = _definite(1, "conflict", "This number was accepted with another content.")
 SKIPPED = _definite(2, "skipped", "A higher number of this device was accepted before.")
-STALE = _definite(3, "stale", "The number is older than the 1,024 that are remembered: it may be in the log long since.")
+STALE = _definite(
+    3, "stale", "The number is older than the 1,024 that are remembered; it may be in the log."
+)
 NOT_A_MEMBER = _definite(4, "not_a_member", "The sender is not a member of the conversation.")
 UNKNOWN_ACCOUNT = _definite(5, "unknown_account", "An account of the conversation does not exist.")
 UNKNOWN_CONVERSATION = _definite(6, "unknown_conversation", "No conversation has this id.")

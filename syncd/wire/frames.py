@@ -58,11 +58,12 @@ class Message(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unk
     body: bytes
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """What a log holds. Its seq is not inside: it follows from the batch.
 
     kind, conversation, target, body: as in the message that it was.
-    account: of the sender.
+    account: of the sender. Empty when an operator's program sent it over HTTP without naming one;
+        then the conversation is the receiver's with itself, and device belongs to no account.
     device, number: the sending device and its number: the entry's identity in every log.
     time: the server's wall clock when it took the message, in milliseconds since 1970-01-01 UTC;
         for people to read, never for order.
@@ -140,7 +141,7 @@ class VerdictFields(msgspec.Struct, frozen=True, array_like=True):
     start: the seq after which batches begin.
     chain: the chain at start: with epoch and start, the position to go on from.
     missed: how many entries will come now: head - start.
-    sent: the highest message number that the server knows from this device.
+    sent: the highest message number that was ever accepted from this device; 0 when none.
     """
 
     account: AccountId
@@ -155,7 +156,7 @@ class VerdictFields(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Welcome(VerdictFields, frozen=True, array_like=True, tag=16):
-    """Verdict: nothing is missing. Batches follow from start."""
+    """Verdict: nothing is lost. Batches follow from start."""
 
 
 class Truncated(VerdictFields, frozen=True, array_like=True, tag=17):

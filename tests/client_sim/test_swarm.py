@@ -35,7 +35,9 @@ def test_a_real_swarm_with_cuts_is_all_right(running: Running) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert (told["right"], told["converged"], told["accounts"]) == (True, True, 3)
-    assert told["accepted"] == told["sent"] > 100
+    # A send that a cut interrupted stays without an answer here; its device sends it again.
+    assert told["accepted"] + told["unanswered"] == told["sent"]
+    assert told["accepted"] > 100
     assert [told[fault.value] for fault in Fault] == [0, 0, 0, 0, 0]
     assert told["connects"] > told["devices"]
     assert "8/8 devices" in done.stdout or "7/8 devices" in done.stdout
