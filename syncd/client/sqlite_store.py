@@ -6,9 +6,11 @@ aiosqlite only carries calls to its thread.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -39,15 +41,25 @@ class SqliteStore:
             # Made before SQLite opens it, so that it is never readable by others; SQLite gives
             # its side files the same mode.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._connection = await aiosqlite.connect(
-                self.path, isolation_level=None, timeout=_BUSY_TIMEOUT_S
-            )
+            self._connection = await self._connect()
         except (OSError, sqlite3.Error) as error:
             raise StoreUnusable(f"{self.path}: {error}") from error
         try:
             self._shelf = await self._carry(_open_shelf)
         except BaseException:
             await self.close()
+            raise
+
+    async def _connect(self) -> aiosqlite.Connection:
+        connecting = asyncio.ensure_future(
+            aiosqlite.connect(self.path, isolation_level=None, timeout=_BUSY_TIMEOUT_S)
+        )
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            # The thread opens the file all the same; left alone, it would hold the lock.
+            with suppress(sqlite3.Error):
+                await (await connecting).close()
             raise
 
     async def call(self, work: Callable[[Shelf], Result]) -> Result:
@@ -75,7 +87,12 @@ class SqliteStore:
     async def close(self) -> None:
         connection, self._connection, self._shelf = self._connection, None, None
         if connection is not None:
-            await connection.close()
+            closing = asyncio.ensure_future(connection.close())
+            try:
+                await asyncio.shield(closing)
+            except asyncio.CancelledError:
+                await closing
+                raise
 
 
 def _open_shelf(connection: sqlite3.Connection) -> SqliteShelf:

@@ -12,7 +12,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -164,10 +164,18 @@ def _sync_folder(folder: Path) -> None:
 
 
 async def _connect(folder: Path, resources: AsyncExitStack) -> aiosqlite.Connection:
-    connection = aiosqlite.connect(
-        folder / DATABASE_NAME, isolation_level=None, timeout=BUSY_TIMEOUT_S
+    connecting = asyncio.ensure_future(
+        aiosqlite.connect(folder / DATABASE_NAME, isolation_level=None, timeout=BUSY_TIMEOUT_S)
     )
-    return await resources.enter_async_context(connection)
+    try:
+        connection = await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        # The thread opens the file all the same: it must be closed, not collected some day.
+        with suppress(sqlite3.Error):
+            await (await connecting).close()
+        raise
+    resources.push_async_callback(connection.close)
+    return connection
 
 
 async def _carry(

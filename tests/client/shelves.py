@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 from syncd.client.memory_store import MemoryShelf
@@ -17,13 +19,16 @@ from tests.protocol.client_plays import EPOCH, at, entry, verdict
 SERVER, INSTANCE, TOKEN = "ws://host/v1/sync", "00112233aabbccdd", "a token"
 
 
-def memory() -> Shelf:
+@contextmanager
+def memory() -> Iterator[Shelf]:
     """Keeps what was handed, as the durable one does."""
-    return MemoryShelf(keep_handed=True)
+    yield MemoryShelf(keep_handed=True)
 
 
-def sqlite() -> Shelf:
-    return SqliteShelf(sqlite3.connect(":memory:", isolation_level=None))
+@contextmanager
+def sqlite() -> Iterator[Shelf]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        yield SqliteShelf(connection)
 
 
 KINDS = [memory, sqlite]

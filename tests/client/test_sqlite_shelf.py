@@ -66,7 +66,8 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_large_logs_are_read_in_pieces() -> None:
-    shelf = SqliteShelf(sqlite3.connect(":memory:", isolation_level=None))
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    shelf = SqliteShelf(connection)
     begun(shelf)
     large = Entry(1, entry(1).conversation, entry(1).account, entry(1).device, 1, None, 0, b"")
     body = bytes(BODY_BYTES_MAX)
@@ -78,6 +79,7 @@ def test_large_logs_are_read_in_pieces() -> None:
     assert first is not None
     assert 1 < len(first.entries) < count
     assert bodies(shelf) == list(range(1, count + 1))
+    connection.close()
 
 
 def test_a_newer_version_is_refused(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -48,9 +48,9 @@ WAITING, ACCEPTED, REFUSED = PendingState
 
 
 @pytest.fixture(name="blank", params=KINDS, ids=lambda kind: kind.__name__)
-def blank_shelf(request: pytest.FixtureRequest) -> Shelf:
-    made: Shelf = request.param()
-    return made
+def blank_shelf(request: pytest.FixtureRequest) -> Iterator[Shelf]:
+    with request.param() as made:
+        yield made
 
 
 @pytest.fixture(name="shelf")
@@ -428,8 +428,8 @@ STEP = st.one_of(
 class Life:
     """One shelf, led through a device's life as the client would lead it."""
 
-    def __init__(self, kind: Callable[[], Shelf]) -> None:
-        self.shelf = kind()
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
         self.shelf.begin(SERVER, INSTANCE, TOKEN)
         self.seq: int | None = None
         self.epoch = EPOCH
@@ -505,7 +505,8 @@ class Life:
 @given(st.lists(STEP, max_size=25))
 @settings(max_examples=300, deadline=None)
 def test_the_same_life_gives_the_same_results(steps: list[tuple[Any, ...]]) -> None:
-    one, other = Life(memory), Life(sqlite)
-    for step in steps:
-        named = ("handed_to", *step[1:]) if step[0] == "handed" else step
-        assert one.live(named) == other.live(named), step
+    with memory() as first, sqlite() as second:
+        one, other = Life(first), Life(second)
+        for step in steps:
+            named = ("handed_to", *step[1:]) if step[0] == "handed" else step
+            assert one.live(named) == other.live(named), step
