@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,18 @@ REQUEST_TIMEOUT_S = 10.0
 
 class DoorShut(Exception):
     """The server refused a request or did not answer; the text says which and why."""
+
+
+class Unreached(DoorShut):
+    """No connection came to be."""
+
+
+def cannot_reach(url: str, reason: object) -> str:
+    """In words, that there is no connection to `url`."""
+    said = str(reason) or type(reason).__name__
+    # Where a name has several addresses, the reason quotes one error for each.
+    refused = f"Errno {errno.ECONNREFUSED}]" in said
+    return f"cannot reach {url}: {'connection refused' if refused else said}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,15 @@ class Door:
         rows = answer["devices"] if isinstance(answer, dict) else answer
         return {row["device"]: Standing(int(row["cursor"]), int(row["head"])) for row in rows}
 
+    async def knock(self) -> None:
+        """Raise Unreached where nobody answers; any answer will do."""
+        try:
+            await self._ask("GET", "/healthz", None)
+        except Unreached:
+            raise
+        except DoorShut:
+            return
+
     async def _ask(self, method: str, path: str, asked: dict[str, str] | None) -> Any:
         try:
             async with self._session.request(
@@ -64,10 +86,17 @@ class Door:
             ) as response:
                 if response.status >= 400:
                     raise DoorShut(
-                        f"{method} {path}: {response.status} {(await response.text())[:200]}"
+                        f"{method} {self._url}{path}: {response.status} "
+                        f"{(await response.text())[:200]}"
                     )
                 return await response.json()
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except aiohttp.ClientConnectorError as error:
+            sentence = cannot_reach(self._url, error.os_error)
+            raise Unreached(f"{sentence}; is syncd serve running?") from None
+        except TimeoutError:
+            sentence = cannot_reach(self._url, f"no answer within {REQUEST_TIMEOUT_S:.0f} s")
+            raise Unreached(sentence) from None
+        except aiohttp.ClientError as error:
             raise DoorShut(f"{method} {self._url}{path}: {error!r}") from None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from client_sim.installation import SYNC_TIMEOUT_S, Installation
+from client_sim.live_server import signal_to
 from client_sim.measured import Happening, Line, Moment
 from client_sim.pc import TOKEN_VARIABLE
 from client_sim.shelves import stored_lines
@@ -129,8 +131,7 @@ async def _run(who: Installation) -> AsyncIterator[tuple[Process, Screen]]:
     try:
         yield process, screen
     finally:
-        if process.returncode is None:
-            process.kill()
+        signal_to(process, signal.SIGKILL)
         # What it had printed before it died stays readable.
         await _read(process, screen, lambda: False)
         await process.wait()

@@ -6,12 +6,14 @@ Never by import: what is played here must hold for the thing that people run.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import shlex
+import signal
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Final
 
@@ -45,6 +47,17 @@ def http_url(url: str) -> str:
     if url.startswith("ws"):
         url = "http" + url.removeprefix("ws")
     return url.rstrip("/").removesuffix("/v1/sync").rstrip("/")
+
+
+def signal_to(process: Process, number: signal.Signals) -> None:
+    """Send a signal to a process, unless its end is known already.
+
+    `process.kill` of Python 3.11 looks first whether the process has ended, and if it has, takes
+    its exit status: asyncio, which waits for that too, then reports 255 and a warning.
+    """
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 class LiveServer:
@@ -124,16 +137,13 @@ class LiveServer:
         if process is None:
             return None
         if process.returncode is None:
-            if gently:
-                process.terminate()
-            else:
-                process.kill()
+            signal_to(process, signal.SIGTERM if gently else signal.SIGKILL)
         try:
             await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
         except TimeoutError:
-            process.kill()
+            signal_to(process, signal.SIGKILL)
         except asyncio.CancelledError:
-            process.kill()
+            signal_to(process, signal.SIGKILL)
             raise
         status = await process.wait()
         if self._reading is not None:
@@ -150,7 +160,7 @@ async def _read_out(stream: asyncio.StreamReader) -> None:
         pass
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def started(scope: str, command: Sequence[str] = SYNCD) -> AsyncIterator[LiveServer]:
     """A server with a temporary data folder; both end with the block, whatever happens in it."""
     with tempfile.TemporaryDirectory(prefix="client-sim-") as folder:

@@ -11,8 +11,17 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from client_sim.judges import Identity, Track
+from client_sim.measured import digest_of
 from client_sim.shelves import line_of
-from syncd.client import ClientError, Closed, Device, MemoryStore, SendRefused, connect
+from syncd.client import (
+    ClientError,
+    Closed,
+    Device,
+    MemoryStore,
+    PendingState,
+    SendRefused,
+    connect,
+)
 from syncd.protocol import client_commands as news
 
 STAMP = struct.Struct("!8sq")
@@ -31,6 +40,8 @@ class Tally:
     refused: int = 0
     unanswered: int = 0
     """Sends whose device was closed before the answer: they go on from the outbox."""
+    interrupted: list[tuple[str, str]] = field(default_factory=list)
+    """Of these the target account and the body's digest."""
     delivered: int = 0
     accepted: dict[str, set[Identity]] = field(default_factory=dict)
     """The messages that each account's log must hold."""
@@ -75,6 +86,13 @@ class Member:
             except ClientError as error:
                 self.failure = self.failure or str(error)
 
+    async def unsent(self) -> int:
+        """How many messages wait in the outbox."""
+        if self._device is None:
+            return 0
+        pending = await self._device.pending()
+        return sum(each.state is not PendingState.REFUSED for each in pending)
+
     async def disconnect(self) -> None:
         """Leave in good order; what was read and what is unsent stays for the next `connect`."""
         reading, self._reading, self._device = self._reading, None, None
@@ -97,6 +115,7 @@ class Member:
             tally.refused += 1
         except Closed:
             tally.unanswered += 1
+            tally.interrupted.append((account, digest_of(body)))
         except ClientError as error:
             self.failure = self.failure or str(error)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 from pathlib import Path
@@ -41,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not token:
         print(f"client-sim pc: give --token or {TOKEN_VARIABLE}", file=sys.stderr)
         return 2
+    # The PC itself says why it has no connection; the SDK's log would say it once more.
+    logging.getLogger("syncd.client").setLevel(logging.ERROR)
     settings = PcSettings(
         socket_url(http_url(arguments.url)),
         token,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -20,32 +21,39 @@ NARROWEST = 100
 KEYS = {"platform": "per platform", "account": "per account", "device": "per device"}
 
 
-def console() -> Console:
-    """Where reports go: in colour on a terminal, plain and of a fixed width elsewhere."""
-    if sys.stdout.isatty():
-        wide = Console(highlight=False)
-        return wide if wide.width >= NARROWEST else Console(highlight=False, width=NARROWEST)
-    return Console(highlight=False, width=PIPED_WIDTH, no_color=True, force_terminal=False)
+def console(stream: TextIO | None = None) -> Console:
+    """Reports on `stream` (standard output): in colour on a terminal, plain and of a fixed width
+    elsewhere."""
+    stream = stream or sys.stdout
+    if stream.isatty():
+        wide = Console(highlight=False, file=stream)
+        if wide.width >= NARROWEST:
+            return wide
+        return Console(highlight=False, width=NARROWEST, file=stream)
+    return Console(
+        highlight=False, width=PIPED_WIDTH, no_color=True, force_terminal=False, file=stream
+    )
 
 
 def show(performance: Performance, target: Console) -> None:
     """Print the table, what the client's check said, and the conclusion."""
     due = max(len(half.due) for half in performance.main.halves.values())
     arrive = "1 message arrives" if due == 1 else f"{due} messages arrive"
-    target.print(
+    _print_bare(
         f"The founding report: {arrive} while no PC is logged in. "
         "PC1 logs in, syncs and logs out. Then PC2 logs in.\n"
         "Each cell: how many of the messages due the device holds.",
+        target,
     )
     _print_bare(table(performance), target)
     for line in checks(performance):
-        target.print(line)
+        _print_bare(line, target)
     style = "bold green" if performance.succeeded else "bold red"
     target.print()
-    target.print(Text(conclusion(performance), style=style))
+    _print_bare(Text(conclusion(performance), style=style), target)
 
 
-def _print_bare(drawn: Table, target: Console) -> None:
+def _print_bare(drawn: RenderableType, target: Console) -> None:
     """Print without the blanks that fill up every line: they only harm where a table is pasted."""
     with target.capture() as captured:
         target.print(drawn)
@@ -59,7 +67,7 @@ def table(performance: Performance) -> Table:
     names = device_names(acts)
     drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
     drawn.add_column("played", no_wrap=True)
-    drawn.add_column("one cursor", no_wrap=True)
+    drawn.add_column("cursors kept", no_wrap=True)
     for name in names:
         drawn.add_column(name, justify="right", no_wrap=True)
     drawn.add_column("measured")

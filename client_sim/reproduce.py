@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -80,7 +81,7 @@ async def reproduce_at(url: str, key: str, count: int, variants: Sequence[Varian
                     playings = {FOUNDING_REPORT.name: stage.playing()}
                 playings |= await _play_all(scene, count, variants)
             except (door.DoorShut, TimeoutError) as error:
-                raise PlayFailed(f"{url}: {error or 'no answer in time'}") from error
+                raise PlayFailed(str(error) or f"{url}: no answer in time") from error
     return _performance({scope: Half(playings, "")}, variants, scope)
 
 
@@ -170,7 +171,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--messages", type=_count, default=1, metavar="N", help="how many messages arrive [1]"
     )
-    parser.add_argument("--json", action="store_true", help="print the counts as the last line")
+    parser.add_argument(
+        "--json", action="store_true", help="print the counts; the table goes to stderr"
+    )
     parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw what happened")
     parser.add_argument(
         "--variants",
@@ -194,10 +197,8 @@ def _count(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `client-sim reproduce`; its exit status: 0 only if all is proven."""
-    if (arguments.url is None) != (arguments.key is None) or (
-        arguments.url and arguments.server_command
-    ):
-        print("client-sim reproduce: --url and --key go together, and alone", file=sys.stderr)
+    if nonsense := _nonsense(arguments):
+        print(f"client-sim reproduce: {nonsense}", file=sys.stderr)
         return 2
     try:
         performance, tails = asyncio.run(_play_as_asked(arguments))
@@ -207,7 +208,7 @@ def run(arguments: argparse.Namespace) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("client-sim reproduce: interrupted", file=sys.stderr)
         return 130
-    show(performance, console())
+    show(performance, console(sys.stderr if arguments.json else sys.stdout))
     if not performance.succeeded and tails:
         print(tails, file=sys.stderr)
     if arguments.picture is not None:
@@ -215,6 +216,26 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(performance.as_json()), flush=True)
     return 0 if performance.succeeded else 1
+
+
+def _nonsense(arguments: argparse.Namespace) -> str:
+    """What is wrong with the command line, in a sentence; empty where nothing is."""
+    if arguments.url is not None and arguments.key is None:
+        return "--url needs --key"
+    if arguments.key is not None and arguments.url is None:
+        return "--key needs --url"
+    if arguments.url is not None and arguments.server_command is not None:
+        return "--server-command starts a server, --url takes one that runs: choose one"
+    path: Path | None = arguments.picture
+    if path is None:
+        return ""
+    if path.is_dir():
+        return f"cannot write {path}: it is a folder"
+    if not path.parent.is_dir():
+        return f"cannot write {path}: there is no folder {path.parent}"
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        return f"cannot write {path}: permission denied"
+    return ""
 
 
 async def _play_as_asked(arguments: argparse.Namespace) -> tuple[Performance, str]:

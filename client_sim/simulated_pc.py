@@ -3,6 +3,7 @@
 What it says can be read by people and by scripts:
 
     [12] alice: hello        the entry at seq 12, sent by alice
+    [13] bob to alice: hi    one that this PC's own account sent
     = ...                    something happened or was asked for
     ! ...                    something is wrong
 """
@@ -15,7 +16,11 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from client_sim.door import cannot_reach
+from client_sim.live_server import http_url
+from client_sim.phrases import in_words, place_in_words, printable, sender_of
 from client_sim.shelves import last_unfinished
 from syncd.client import (
     ClientError,
@@ -33,7 +38,7 @@ from syncd.limits import WINDOW_BYTES_DEFAULT
 from syncd.model import AccountId, Position, direct, is_account
 from syncd.protocol import client_commands as news
 from syncd.protocol.client_events import Marked
-from syncd.wire.frames import Reset, Truncated, Verdict
+from syncd.wire.frames import Verdict
 
 CRASH_STATUS = 137
 """What a shell reports of a program that was killed with -9."""
@@ -41,9 +46,13 @@ ANSWER_TIMEOUT_S = 5.0
 """How long `send` holds the prompt; the message stays in the outbox whatever comes."""
 FAREWELL_TIMEOUT_S = 10.0
 """At the end of piped input: how long to wait for what was missed."""
+LOOK_S = 0.2
+"""How often it is looked whether the connection is still there: nobody tells."""
+WITHOUT_LINE = ("waiting", "connecting", "greeting")
 STORE_SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
 Say = Callable[[str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,8 @@ class SimulatedPc:
         self._verdict: Verdict | None = None
         self._shown = 0
         self._screen = asyncio.Condition()
+        # The line to the server; while the first attempt is under way it is neither.
+        self._up, self._down = asyncio.Event(), asyncio.Event()
         self.failed = False
         """Whether the last session ended by itself, for a reason that stays."""
 
@@ -95,9 +106,12 @@ class SimulatedPc:
     async def online(self, rest: str = "") -> bool:
         """Connect; what was missed comes by itself."""
         if self._device is not None:
-            self._say("= already online")
+            self._say("= already online" if self._up.is_set() else "= already connecting")
             return True
         self.failed = False
+        self._up.clear()
+        self._down.clear()
+        self._say("= connecting")
         asked = self._settings
         device = self._device = await self._stack.enter_async_context(
             connect(
@@ -109,8 +123,8 @@ class SimulatedPc:
                 hear=self._hear,
             )
         )
-        self._say("= online")
         self._keep(self._watch(device))
+        self._keep(self._look(device))
         return True
 
     async def offline(self, rest: str = "") -> bool:
@@ -154,7 +168,7 @@ class SimulatedPc:
         self._note()
         position = self._position
         head = max(position.seq, verdict.head) if position and verdict else None
-        place = "nothing" if position is None else _place(position)
+        place = "nothing" if position is None else place_in_words(position)
         self._say(f"= {'offline' if device is None else device.state}")
         self._say(f"= account {self._account}, device {verdict.device if verdict else None}")
         self._say(f"= cursor {place}, head {'unknown' if head is None else head}")
@@ -181,25 +195,28 @@ class SimulatedPc:
         await self._disconnect()
 
     async def wait_current(self) -> None:
-        """Wait until everything that the server has for this PC was shown (bounded)."""
+        """Wait until everything that the server has for this PC was shown (bounded), or the
+        server is out of reach."""
         device = self._device
         if device is None:
             return
         with contextlib.suppress(ClientError, TimeoutError):
             async with asyncio.timeout(FAREWELL_TIMEOUT_S):
-                await self._caught_up(device)
+                await self._while_in_reach(self._caught_up(device))
 
     # -------------------------------------------------------- what comes
 
     async def _watch(self, device: Device) -> None:
         try:
             async for item in device:
-                self._say(f"[{item.seq}] {item.entry.account}: {printable(item.entry.body)}")
+                sender = sender_of(item.entry, device.account)
+                self._say(f"[{item.seq}] {sender}: {printable(item.entry.body)}")
                 async with self._screen:
                     self._shown = item.seq
                     self._screen.notify_all()
         except ClientError as error:
             self.failed = True
+            self._down.set()
             self._say(f"! {error}")
             # Not from here: closing waits for this very task.
             self._keep(self._give_up(device))
@@ -213,6 +230,11 @@ class SimulatedPc:
         match told:
             case news.Judged(verdict):
                 self._verdict, self._account = verdict, verdict.account
+                if self._up.is_set():
+                    self._lose_line()
+                self._down.clear()
+                self._up.set()
+                self._say("= online")
                 self._say(f"= {in_words(verdict)}")
                 if self._device is not None:
                     self._keep(self._announce(self._device))
@@ -220,6 +242,36 @@ class SimulatedPc:
                 self._say(f"! the server passes over {missed}: stated {stated}, start {start}")
             case Marked(mark, count):
                 self._say(f"! {count} entries are {mark.value}")
+            case news.Unreachable(reason):
+                if self._up.is_set():
+                    self._lose_line()
+                self._down.set()
+                address = http_url(self._settings.url)
+                self._say(f"! {cannot_reach(address, reason)}; trying again")
+
+    async def _look(self, device: Device) -> None:
+        """Notice that the line is gone."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._up.is_set() and device.state in WITHOUT_LINE:
+                self._lose_line()
+
+    def _lose_line(self) -> None:
+        self._up.clear()
+        self._down.set()
+        self._say("! connection lost; trying again")
+
+    async def _while_in_reach(self, waiting: Coroutine[None, None, T]) -> T | None:
+        """What `waiting` gives; None when the server is out of reach before."""
+        wanted = asyncio.ensure_future(waiting)
+        cut = asyncio.ensure_future(self._down.wait())
+        try:
+            await asyncio.wait([wanted, cut], return_when=asyncio.FIRST_COMPLETED)
+            return wanted.result() if wanted.done() else None
+        finally:
+            for each in (wanted, cut):
+                each.cancel()
+            await asyncio.gather(wanted, cut, return_exceptions=True)
 
     async def _announce(self, device: Device) -> None:
         with contextlib.suppress(ClientError):
@@ -236,15 +288,30 @@ class SimulatedPc:
     # -------------------------------------------------------- what goes
 
     async def _send(self, device: Device, account: str, body: bytes) -> None:
-        try:
+        with contextlib.suppress(TimeoutError):
+            # A first attempt that is under way decides; before, nobody may know whose PC this is.
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                accepted = await device.send_to(account, body)
+                await self._while_in_reach(self._up.wait())
+        if device.account is None:
+            self._say("! nobody knows yet whose PC this is: go online once")
+            return
+        conversation = direct(device.account, AccountId(account))
+        accepted = None
+        try:
+            if self._up.is_set():
+                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    accepted = await self._while_in_reach(device.send(conversation, body))
+            else:
+                await device.enqueue(conversation, body)
         except SendRefused as refused:
             self._say(f"! refused: {refused}")
         except TimeoutError:
             self._say("= no answer yet; it waits in the outbox")
         else:
-            self._say(f"= accepted as number {accepted.number}, seq {accepted.seq}")
+            if accepted is None:
+                self._say("= queued; it waits in the outbox")
+            else:
+                self._say(f"= accepted as number {accepted.number}, seq {accepted.seq}")
 
     async def _queue(self, account: str, body: bytes) -> None:
         if self._account is None:
@@ -265,6 +332,7 @@ class SimulatedPc:
     async def _disconnect(self) -> None:
         self._note()
         self._device = None
+        self._up.clear()
         current = asyncio.current_task()
         tasks = [task for task in self._tasks if task is not current]
         for task in tasks:
@@ -321,26 +389,3 @@ def _forget(store: Path | None) -> None:
     if store is not None:
         for ending in STORE_SIDE_FILES:
             Path(f"{store}{ending}").unlink(missing_ok=True)
-
-
-def printable(body: bytes) -> str:
-    """A body as text that cannot steer a terminal."""
-    text = body.decode(errors="replace")
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
-
-
-def in_words(verdict: Verdict) -> str:
-    """A verdict: which, and what comes now."""
-    comes = f"{verdict.missed} to come after {verdict.start}, head {verdict.head}"
-    match verdict:
-        case Truncated():
-            gone = f"{verdict.missing[0]} to {verdict.missing[1]}"
-            return f"truncated: {gone} are gone for ever; {comes}"
-        case Reset():
-            return f"reset ({verdict.reason}): {comes}"
-        case _:
-            return f"welcome: {comes}"
-
-
-def _place(position: Position) -> str:
-    return f"{position.seq} (epoch {position.epoch.hex()}, chain {position.chain.hex()})"

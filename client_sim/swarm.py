@@ -70,6 +70,8 @@ class Result:
     charges: tuple[Charge, ...]
     failures: tuple[str, ...]
     converged: bool
+    arrived_later: int = 0
+    """Of the sends without an answer, how many the outbox brought into the log all the same."""
 
     @property
     def right(self) -> bool:
@@ -88,6 +90,7 @@ class Result:
             "accepted": tally.accepted_count,
             "refused": tally.refused,
             "unanswered": tally.unanswered,
+            "arrived_later": self.arrived_later,
             "delivered": tally.delivered,
             "connects": tally.connects,
             "verdicts": dict(sorted(tally.verdicts.items())),
@@ -181,17 +184,20 @@ class Swarm:
                 await member.connect()
 
     async def _come_to_rest(self) -> bool:
-        """Wait until every answer is in and every device has everything."""
+        """Wait until every answer is in, every outbox is empty and every device has everything."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_TIMEOUT_S):
                 if self._sends:
                     await asyncio.wait(list(self._sends))
-                while not self._at_rest():
+                while not self._at_rest() or await self._unsent():
                     if any(each.failure for each in self.members):
                         return False
                     await asyncio.sleep(LOOK_S)
                 return True
         return False
+
+    async def _unsent(self) -> bool:
+        return any([await each.unsent() for each in self.members])
 
     def _at_rest(self) -> bool:
         tracks = [each.track for each in self.members]
@@ -208,7 +214,9 @@ class Swarm:
             if each.failure
         )
         charges = tuple(judge(tracks, self.tally.accepted))
-        return Result(self.plan, self.tally, len(self.accounts), charges, failures, rested)
+        held = {(each.account, line.digest) for each in tracks for line in each.lines}
+        later = sum(each in held for each in self.tally.interrupted)
+        return Result(self.plan, self.tally, len(self.accounts), charges, failures, rested, later)
 
 
 async def made_devices(url: str, key: str, count: int) -> list[tuple[str, str]]:
@@ -317,7 +325,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run `client-sim swarm`; its exit status: 0 only if the judges found nothing."""
     plan = Plan(arguments.devices, arguments.rate, arguments.seconds, arguments.churn)
     if plan.devices < 1 or plan.rate <= 0 or plan.seconds <= 0 or plan.churn < 0:
-        print("client-sim swarm: that is no plan: all numbers must be positive", file=sys.stderr)
+        said = "a swarm needs numbers above 0 (only --churn may be 0)"
+        print(f"client-sim swarm: {said}", file=sys.stderr)
         return 2
     _allow_many_sockets()
     try:
@@ -340,6 +349,8 @@ async def _run(plan: Plan, arguments: argparse.Namespace) -> Result:
         devices = await made_devices(url, arguments.key, plan.devices)
     else:
         devices = listed_devices(arguments.tokens, plan.devices)
+        async with door.opened(url, "") as opened:
+            await opened.knock()
     watch = show_live if sys.stdout.isatty() else show_lines
     return await swarm(plan, url, devices, watch)
 
@@ -355,6 +366,13 @@ def summary(result: Result) -> list[str]:
         lines.append(f"! {tally.refused} sends were refused")
     if not result.converged:
         lines.append(f"! not everything was everywhere after {SETTLE_TIMEOUT_S:.0f} s")
+    if tally.unanswered:
+        lines.append(
+            f"unanswered {tally.unanswered}: sends that a cut interrupted; their retry went on in "
+            f"the outbox, and {result.arrived_later} of them are in the log"
+        )
+    lags = sorted(tally.lags_ms)
+    lines.append(f"lag p50 {share(lags, 0.5):.1f} ms, p99 {share(lags, 0.99):.1f} ms")
     found = ", ".join(f"{name} {count}" for name, count in counts(result.charges).items())
     lines.append(
         f"{result.plan.devices} devices of {result.accounts} accounts: {tally.accepted_count} "

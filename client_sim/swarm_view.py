@@ -37,7 +37,7 @@ class Glance:
         return (
             f"{self.seconds:6.1f} s  {self.connected}/{self.devices} devices  sent {self.sent}  "
             f"accepted {self.accepted}  delivered {self.delivered}  behind {self.behind}  "
-            f"lag {self.lag_p50_ms:.1f}/{self.lag_p99_ms:.1f} ms  verdicts {self.verdicts}"
+            f"lag p50 {self.lag_p50_ms:.1f} p99 {self.lag_p99_ms:.1f} ms  verdicts {self.verdicts}"
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import json
 import os
 import sys
@@ -87,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXIT_STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    whole.add_argument("--version", action="version", version=__version__)
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, text: str) -> argparse.ArgumentParser:
@@ -164,8 +166,14 @@ def _serve(config: Config) -> int:
             )
         )
     except StoreRefused as refused:
+        if is_held(refused):
+            sentence = f"another syncd serves {config.data}; stop it or choose another --data"
+            return _complain(DECLINED, sentence)
         return _complain(DECLINED, f"{refused}.")
     except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            sentence = f"port {config.port} is taken, perhaps by another syncd; choose --port"
+            return _complain(DECLINED, sentence)
         place = f"{config.host}:{config.port}"
         return _complain(DECLINED, f"Cannot serve {config.data} at {place}: {error}.")
     return DONE
@@ -241,6 +249,8 @@ async def _perform_alone(config: Config, request: admin.Request) -> dict[str, An
     # A new store gets the configured scope; one that exists keeps its own, whatever it is.
     scope = None if exists else config.cursor_scope
     storage = await open_storage(str(config.data), scope)
+    if not exists:
+        _note(f"made a new store in {config.data}")
     try:
         alone = admin.Administration(
             storage, Devices(storage), Keys(storage), wake=lambda accounts: None

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -47,8 +48,14 @@ def test_the_token_stands_alone_on_standard_output(run: Callable[..., Ran]) -> N
     assert status == DONE
     assert out.startswith("sd_")
     assert out.count("\n") == 1
-    assert err.startswith("device ")
+    assert "\ndevice " in err
     assert out.strip() not in err
+
+
+def test_who_makes_a_new_store_says_so(run: Callable[..., Ran], tmp_path: Path) -> None:
+    made = f"made a new store in {tmp_path / 'store'}\n"
+    assert run("key", "shop")[2] == f"{made}API key shop\n"
+    assert run("key", "office")[2] == "API key office\n"
 
 
 def test_json_is_for_machines(run: Callable[..., Ran]) -> None:
@@ -132,6 +139,36 @@ def test_what_cannot_be_meant_is_one_sentence(
     assert (status, out) == (USAGE, "")
     assert err.startswith("syncd: ")
     assert err.count("\n") == 1
+
+
+def test_version_as_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (DONE, f"{__version__}\n")
+
+
+def test_a_second_server_on_the_same_folder_says_so(
+    run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("key", "shop")
+    monkeypatch.setattr("syncd.server.app._STORE_FREE_S", 0.3)
+    with (tmp_path / "store" / LOCK_NAME).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        status, out, err = run("serve", "--port", "0")
+    assert (status, out) == (DECLINED, "")
+    *before, last = err.splitlines()
+    sentence = f"another syncd serves {tmp_path / 'store'}; stop it or choose another --data"
+    assert last == f"syncd: {sentence}"
+    assert sum("= waiting" in line for line in before) == 1
+
+
+def test_a_port_that_is_taken_is_a_sentence(run: Callable[..., Ran]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, out, err = run("serve", "--port", str(port))
+    assert (status, out) == (DECLINED, "")
+    sentence = f"port {port} is taken, perhaps by another syncd; choose --port"
+    assert err.splitlines()[-1] == f"syncd: {sentence}"
 
 
 @pytest.mark.parametrize("arguments", [(), ("nothing",), ("trim", "alice"), ("serve", "--x")])

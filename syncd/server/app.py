@@ -264,13 +264,14 @@ def is_held(refused: StoreRefused) -> bool:
 
 async def _open_when_free(address: str, scope: CursorScope | None) -> Storage:
     """Open a store, waiting a little for whoever holds it. Raises StoreRefused."""
-    for _ in range(int(_STORE_FREE_S / _LOOK_AGAIN_S)):
+    for look in range(int(_STORE_FREE_S / _LOOK_AGAIN_S)):
         try:
             return await open_storage(address, scope)
         except StoreRefused as refused:
             if not is_held(refused):
                 raise
-            log.info("= waiting: %s", refused)
+            if look == 0:
+                log.info("= waiting: %s", refused)
         await asyncio.sleep(_LOOK_AGAIN_S)
     return await open_storage(address, scope)
 

@@ -114,7 +114,9 @@ def test_readiness_while_it_serves(server: Any) -> None:
 def test_a_second_server_on_the_same_folder_does_not_start(server: Any) -> None:
     ran = server.run("serve", "--port", "0")
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert "is in use by another process." in ran.stderr.splitlines()[-1]
+    sentence = f"another syncd serves {server.data}; stop it or choose another --data"
+    assert ran.stderr.splitlines()[-1] == f"syncd: {sentence}"
+    assert ran.stderr.count("= waiting") == 1
     assert "Traceback" not in ran.stderr
     assert server.token("alice").startswith("sd_")
 
@@ -123,7 +125,7 @@ def test_a_port_that_is_taken_is_a_sentence(server: Any, tmp_path: Path) -> None
     ran = server.run("serve", "--port", str(server.port), "--data", str(tmp_path / "other"))
     assert (ran.returncode, ran.stdout) == (1, "")
     [sentence] = ran.stderr.splitlines()
-    assert sentence.startswith("syncd: Cannot serve ")
+    assert sentence.startswith(f"syncd: port {server.port} is taken, ")
     assert not (tmp_path / "other").exists()
 
 

@@ -1,5 +1,9 @@
 """Starting, killing and stopping the real server; failing with its own words."""
 
+import asyncio
+import contextlib
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +15,7 @@ from client_sim.live_server import (
     ServerFailed,
     command_of,
     http_url,
+    signal_to,
     socket_url,
     started,
 )
@@ -62,3 +67,13 @@ async def test_a_command_that_does_not_exist() -> None:
     with pytest.raises(ServerFailed, match="cannot run /nowhere/syncd"):
         async with started("device", ("/nowhere/syncd",)):
             pass
+
+
+async def test_a_signal_leaves_the_exit_status_to_who_waits_for_it() -> None:
+    for _ in range(10):
+        process = await asyncio.create_subprocess_exec("sh", "-c", "exit 3")
+        # It has ended, and asyncio may or may not have seen that.
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222
+        signal_to(process, signal.SIGKILL)
+        assert await process.wait() == 3

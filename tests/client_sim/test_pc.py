@@ -63,10 +63,25 @@ def test_a_crash_ends_it_hard_and_the_store_goes_on(running: Running, tmp_path: 
     assert "= accepted as number 1, seq 2" in crashed.stdout
     after = played(running, token, "", *store)
     assert after.returncode == 0, after.stderr
-    assert f"[2] {account}: mine" in after.stdout
+    assert f"[2] {account} to {account}: mine" in after.stdout
     again = played(running, token, "", *store)
     assert "[1]" not in again.stdout
     assert "= caught up at 2" in again.stdout
+
+
+def test_without_a_server_it_says_so_once_queues_and_ends(running: Running, tmp_path: Path) -> None:
+    _, token = new_device(running)
+    nowhere = Running("http://127.0.0.1:1", "")
+    store = ("--store", str(tmp_path / "pc.db"))
+    for script in ("", "quit\n"):
+        done = played(nowhere, token, script, *store)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("= connecting\n")
+        assert "= online" not in done.stdout
+    said = played(nowhere, token, "send bob hello\n", *store).stdout
+    failed = "! cannot reach http://127.0.0.1:1: connection refused; trying again"
+    assert said.count(failed) == 1
+    assert "! nobody knows yet whose PC this is" in said
 
 
 def test_a_token_is_needed_and_a_wrong_one_is_said(running: Running) -> None:

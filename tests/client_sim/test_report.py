@@ -38,6 +38,8 @@ def test_piped_it_is_plain_narrow_enough_and_wide_enough(
     assert "\x1b" not in "".join(lines)
     assert PIPED_WIDTH >= 100
     assert all(len(line) <= PIPED_WIDTH for line in lines)
+    assert [line for line in lines if line != line.rstrip()] == []
+    assert "cursors kept" in "".join(lines)
 
 
 def test_the_conclusions() -> None:

@@ -73,7 +73,7 @@ def ran(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_it_reproduces_and_it_is_fixed(tmp_path: Path) -> None:
     done = ran("--json", "--picture", str(tmp_path / "both.svg"))
     assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
+    told = json.loads(done.stdout)
     variants = told.pop("variants")
     assert told == {
         "platform": {"PC1": 1, "PC2": 0},
@@ -86,8 +86,9 @@ def test_it_reproduces_and_it_is_fixed(tmp_path: Path) -> None:
         assert set(each["device"].values()) == {each["due"]}
         assert each["fixed"]
     assert variants["phone_first"]["account"] == {"PC1": 0, "PC2": 0, "phone": 1}
-    assert "would have said: this device holds nothing" in " ".join(done.stdout.split())
-    assert "Reproduced and fixed" in done.stdout
+    assert "would have said: this device holds nothing" in " ".join(done.stderr.split())
+    assert "Reproduced and fixed" in done.stderr
+    assert "Unknown child process" not in done.stderr
     drawn = (tmp_path / "both.svg").read_text()
     ElementTree.fromstring(drawn)
     assert all(words in drawn for words in ("PC1 holds 1 of 1", "PC2 holds 0 of 1"))
@@ -96,7 +97,7 @@ def test_it_reproduces_and_it_is_fixed(tmp_path: Path) -> None:
 def test_many_messages_without_variants() -> None:
     done = ran("--json", "--messages", "1500", "--no-variants")
     assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
+    told = json.loads(done.stdout)
     assert told["platform"] == {"PC1": 1500, "PC2": 0}
     assert told["device"] == {"PC1": 1500, "PC2": 1500}
     assert told["variants"] == {}
@@ -109,9 +110,9 @@ def test_with_the_start_sabotaged_it_fails(change: str, tmp_path: Path) -> None:
     called = shlex.join((sys.executable, str(server)))
     done = ran("--json", "--no-variants", "--server-command", called)
     assert done.returncode == 1, done.stdout + done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
+    told = json.loads(done.stdout)
     assert not (told["reproduced"] and told["fixed"])
-    assert "FAILED" in done.stdout
+    assert "FAILED" in done.stderr
     assert "listening" in done.stderr, "the server's log belongs to a failure"
 
 
@@ -170,7 +171,23 @@ def every_command_line() -> str:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--url", "http://h"], ["--key", "sk_x"], ["--messages", "0"]]
+    ("arguments", "sentence"),
+    [
+        (["--url", "http://h"], "--url needs --key"),
+        (["--key", "sk_x"], "--key needs --url"),
+        (["--url", "http://h", "--key", "k", "--server-command", "c"], "choose one"),
+        (["--messages", "0"], "1 to 100000"),
+        (["--picture", "/nowhere/a.svg"], "cannot write /nowhere/a.svg: there is no folder"),
+        (["--picture", "/"], "cannot write /: it is a folder"),
+    ],
 )
-def test_arguments_that_make_no_sense(arguments: list[str]) -> None:
-    assert ran(*arguments).returncode == 2
+def test_arguments_that_make_no_sense(arguments: list[str], sentence: str) -> None:
+    done = ran(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr.splitlines()[-1]
+
+
+def test_a_running_server_that_is_not_there() -> None:
+    done = ran("--url", "http://127.0.0.1:1", "--key", "sk_x")
+    sentence = "cannot reach http://127.0.0.1:1: connection refused; is syncd serve running?"
+    assert (done.returncode, done.stderr) == (1, f"client-sim reproduce: {sentence}\n")

@@ -2,13 +2,15 @@
 
 import asyncio
 import secrets
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from client_sim import door
+from client_sim.link import Link
 from client_sim.live_server import socket_url
-from client_sim.simulated_pc import COMMANDS, PcSettings, SimulatedPc, printable
+from client_sim.simulated_pc import COMMANDS, PcSettings, SimulatedPc
 from tests.client_sim.conftest import Running
 
 
@@ -17,12 +19,14 @@ class Desk:
 
     def __init__(self, settings: PcSettings) -> None:
         self.said: list[str] = []
+        self.all: list[str] = []
         self.pc = SimulatedPc(settings, self._hear)
         self._spoke = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _hear(self, line: str) -> None:
         self.said.append(line)
+        self.all.append(line)
         task = asyncio.create_task(self._notify())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -61,13 +65,13 @@ async def test_send_offline_online_state_wipe(
     account = at.account  # type: ignore[attr-defined]
     try:
         await at.type("online", "= caught up at 0")
-        await at.type(f"send {account} first", f"[1] {account}: first")
+        await at.type(f"send {account} first", f"[1] {account} to {account}: first")
         await at.type("offline", "= offline")
         await at.type(f"send {account} second one", "= queued")
         await at.type("state", "= outbox 1")
-        await at.type("online", f"[2] {account}: second one")
+        await at.type("online", f"[2] {account} to {account}: second one")
         await at.type("state", "= cursor 2 (epoch ")
-        await at.type("wipe", f"[2] {account}: second one")
+        await at.type("wipe", f"[2] {account} to {account}: second one")
         await at.type("help", "= send ACCOUNT TEXT")
         assert not await at.pc.obey("quit")
     finally:
@@ -98,8 +102,30 @@ async def test_a_token_that_is_not_known(running: Running) -> None:
         await at.pc.close()
 
 
-def test_a_body_cannot_steer_the_terminal() -> None:
-    assert printable(b"a\x1b[2J\n\xff") == "a\\x1b[2J\\n\ufffd"
+async def test_the_line_goes_and_comes_back(running: Running) -> None:
+    account = f"pc-{secrets.token_hex(4)}"
+    async with door.opened(running.url, running.key) as opened:
+        made = await opened.create_device(account, "PC1", "pc")
+    async with AsyncExitStack() as cable:
+        link = await cable.enter_async_context(
+            Link("127.0.0.1", int(running.url.rsplit(":", 1)[1]))
+        )
+        at = Desk(PcSettings(f"ws://127.0.0.1:{link.port}/v1/sync", made.token))
+        try:
+            assert await at.pc.obey("online")
+            assert at.said == ["= connecting"]
+            await at.expect("= caught up at 0")
+            assert at.all[:2] == ["= connecting", "= online"]
+            await cable.aclose()
+            failed = (
+                f"! cannot reach http://127.0.0.1:{link.port}: connection refused; trying again"
+            )
+            assert await at.expect("! cannot reach") == failed
+            assert at.all[-2:] == ["! connection lost; trying again", failed]
+            await at.type(f"send {account} later", "= queued; it waits in the outbox")
+            await at.type("state", "= outbox 1")
+        finally:
+            await at.pc.close()
 
 
 def test_every_command_says_what_it_does() -> None:

@@ -37,6 +37,7 @@ def test_a_real_swarm_with_cuts_is_all_right(running: Running) -> None:
     assert (told["right"], told["converged"], told["accounts"]) == (True, True, 3)
     # A send that a cut interrupted stays without an answer here; its device sends it again.
     assert told["accepted"] + told["unanswered"] == told["sent"]
+    assert told["arrived_later"] <= told["unanswered"]
     assert told["accepted"] > 100
     assert [told[fault.value] for fault in Fault] == [0, 0, 0, 0, 0]
     assert told["connects"] > told["devices"]
@@ -96,13 +97,32 @@ def test_any_fault_is_a_failure() -> None:
     assert replace(GOOD, charges=(charge,)).as_json()["holes"] == 1
 
 
+def test_what_was_left_without_an_answer_is_explained() -> None:
+    said = summary(replace(GOOD, tally=Tally(accepted_count=1, unanswered=2), arrived_later=2))
+    assert [line for line in said if line.startswith("unanswered")] == [
+        "unanswered 2: sends that a cut interrupted; their retry went on in the outbox, "
+        "and 2 of them are in the log"
+    ]
+    assert "lag p50 0.0 ms, p99 0.0 ms" in said
+
+
+UNREACHED = "cannot reach http://127.0.0.1:1: connection refused; is syncd serve running?"
+NOWHERE = ("--url", "http://127.0.0.1:1")
+
+
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "sentence"),
     [
-        ["--url", "http://127.0.0.1:1", "--key", "k", "--devices", "0"],
-        ["--url", "http://127.0.0.1:1", "--key", "k", "--devices", "1"],
-        ["--url", "http://127.0.0.1:1"],
+        ([*NOWHERE, "--key", "k", "--devices", "0"], "numbers above 0"),
+        ([*NOWHERE, "--key", "k", "--devices", "1"], UNREACHED),
+        ([*NOWHERE, "--tokens", "TOKENS", "--devices", "1"], UNREACHED),
+        ([*NOWHERE], "required"),
     ],
 )
-def test_arguments_that_make_no_sense_and_a_server_that_is_not_there(arguments: list[str]) -> None:
-    assert ran(*arguments).returncode == 2
+def test_arguments_that_make_no_sense_and_a_server_that_is_not_there(
+    arguments: list[str], sentence: str, tmp_path: Path
+) -> None:
+    (tmp_path / "tokens").write_text("alice sd_1\n")
+    done = ran(*(each.replace("TOKENS", str(tmp_path / "tokens")) for each in arguments))
+    assert done.returncode == 2
+    assert sentence in done.stderr.splitlines()[-1]

@@ -22,7 +22,7 @@ def test_the_one_that_is_furthest_behind() -> None:
     now = glance(members(), tally, 1.5)
     assert (now.behind, now.connected, now.devices) == (2, 0, 2)
     assert "behind 2" in now.line()
-    assert "lag 2.0/9.0 ms" in now.line()
+    assert "lag p50 2.0 p99 9.0 ms" in now.line()
     assert "welcome 2" in now.line()
 
 
