@@ -108,6 +108,11 @@ COMMITTER_WAITING_BYTES_MAX = 128 * 1024 * 1024
 SOCKET_BUFFER_BYTES_MAX = WINDOW_BYTES_MAX + 1024 * 1024
 """Unsent bytes of one socket at which the server stops reading from it."""
 
+SOCKET_FRAMES_MAX = 1024
+"""Frames written to a socket since its buffer was last empty, at which the server stops reading
+from it: from Python 3.12 on asyncio adds up all waiting pieces at every write, so a flood of pings
+by a peer that does not read would cost the square of what waits."""
+
 RECONNECT_DELAY_MIN_S = 0.5
 RECONNECT_DELAY_MAX_S = 20.0
 """A client's reconnects: full jitter between 0 and a bound that doubles from MIN to MAX."""

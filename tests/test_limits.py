@@ -13,7 +13,16 @@ from syncd.wire.frames import Message, Send
 
 SOURCE = ast.parse(Path(limits.__file__).read_text(encoding="utf-8"))
 CONSTANTS = [name for name in vars(limits) if name.isupper()]
-UNITS = ("_BYTES", "_BYTES_MAX", "_BYTES_MIN", "_BYTES_DEFAULT", "_S", "_DAYS", "_CHARACTERS")
+UNITS = (
+    "_FRAMES",
+    "_BYTES",
+    "_BYTES_MAX",
+    "_BYTES_MIN",
+    "_BYTES_DEFAULT",
+    "_S",
+    "_DAYS",
+    "_CHARACTERS",
+)
 COUNTS = {
     "INTEGER_MAX",
     "MESSAGES_PER_FRAME_MAX",

@@ -20,7 +20,7 @@ from syncd import errors
 from syncd.committer import Committer, Lane
 from syncd.errors import Refusal
 from syncd.identity.devices import Admission
-from syncd.limits import SOCKET_BUFFER_BYTES_MAX, WRITE_STALLED_TIMEOUT_S
+from syncd.limits import SOCKET_BUFFER_BYTES_MAX, SOCKET_FRAMES_MAX, WRITE_STALLED_TIMEOUT_S
 from syncd.model import CursorScope, DeviceId, Opening, Outcome, Page, Superseded
 from syncd.protocol import commands, events
 from syncd.protocol.session import Session
@@ -126,6 +126,7 @@ class Connection:
         "_socket",
         "_token",
         "_transport",
+        "_unflushed_frames",
         "_written_bytes",
         "session",
     )
@@ -147,6 +148,7 @@ class Connection:
         self._listening = False
         self._token: str | None = None
         self._written_bytes = 0
+        self._unflushed_frames = 0
         self._accepted_bytes = 0
         self._progress_at = self._loop.time()
         self._closing: asyncio.Task[bool] | None = None
@@ -230,7 +232,10 @@ class Connection:
         It sends but does not read (the stall check may end that), or the disk is behind and it has
         messages waiting there already: it shall feel a slow line rather than be refused.
         """
-        if self._transport.get_write_buffer_size() > SOCKET_BUFFER_BYTES_MAX:
+        waiting = self._transport.get_write_buffer_size()
+        if waiting == 0:
+            self._unflushed_frames = 0
+        if waiting > SOCKET_BUFFER_BYTES_MAX or self._unflushed_frames > SOCKET_FRAMES_MAX:
             return True
         return self._backstage.committer.crowded and self.session.unanswered > 0
 
@@ -312,6 +317,7 @@ class Connection:
             sending.send(None)
         except StopIteration:
             self._written_bytes += len(data)
+            self._unflushed_frames += 1
         except ConnectionError:
             pass  # the socket is going; the receiving side notices
         else:
