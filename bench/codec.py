@@ -16,7 +16,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 
 from syncd import limits
 from syncd.model import ConversationId, DeviceId, Identity

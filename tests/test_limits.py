@@ -83,5 +83,5 @@ def test_a_batch_of_smallest_entries_fits_a_frame_of_the_server(
     record = pack_entry(small, AccountId("a"), DEVICE, 0)
     entry = record.header + record.body
     count = limits.BATCH_BYTES_MAX // len(entry)
-    frame = codec.batch(0, count, entry * count, b"12345678", count)  # type: ignore[arg-type]
+    frame = codec.batch(0, count, entry * count, b"12345678", count)
     assert len(frame) <= limits.SERVER_FRAME_BYTES_MAX

@@ -75,6 +75,7 @@ class SqliteStore:
         try:
             # aiosqlite has no public way to run one function on its thread; a round trip for
             # each statement would cost more than the statements. pyproject.toml bounds the version.
+            # Being private, the method has no types either.
             result = await connection._execute(lambda: work(connection._conn))  # type: ignore[no-untyped-call]
         except sqlite3.OperationalError as error:
             code = getattr(error, "sqlite_errorcode", None)  # errors of the module itself have none

@@ -188,6 +188,7 @@ async def _carry(
 
     # aiosqlite has no public way to run a function on its thread; a transaction made of its own
     # coroutines would hop between threads at every statement and could be cancelled in between.
+    # Being private, the method has no types either.
     run = asyncio.ensure_future(connection._execute(on_thread))  # type: ignore[no-untyped-call]
     result: Result = await asyncio.shield(run)
     return result

@@ -30,7 +30,7 @@ class Watched(MemoryStore):
         result: Any = work(self.shelf)
         if hasattr(result, "tickets"):
             self.enqueued.append(len(result.tickets))
-        return result  # type: ignore[no-any-return]
+        return result
 
 
 async def test_what_is_queued_together_is_one_transaction(server: Server) -> None:

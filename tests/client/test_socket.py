@@ -86,7 +86,7 @@ async def test_the_servers_close_code_is_told() -> None:
 
 async def test_a_line_that_breaks_has_no_code() -> None:
     async def script(talk: Talk) -> None:
-        transport = talk.socket._req.transport  # type: ignore[union-attr]
+        transport = talk.socket._req.transport
         assert isinstance(transport, asyncio.Transport)
         transport.abort()
 

@@ -35,7 +35,7 @@ async def test_it_syncs_every_transaction(tmp_path: Path) -> None:
     await store.open()
 
     def pragmas(shelf: Shelf) -> list[object]:
-        connection: sqlite3.Connection = shelf._db  # type: ignore[attr-defined]
+        connection: sqlite3.Connection = shelf._db
         names = ("journal_mode", "synchronous", "locking_mode")
         return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 

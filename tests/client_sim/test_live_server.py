@@ -72,7 +72,8 @@ async def test_a_command_that_does_not_exist() -> None:
 async def test_a_signal_leaves_the_exit_status_to_who_waits_for_it() -> None:
     for _ in range(10):
         process = await asyncio.create_subprocess_exec("sh", "-c", "exit 3")
-        # It has ended, and asyncio may or may not have seen that.
+        # It has ended, and asyncio may or may not have seen that. Blocking is the point: the loop
+        # must not run in between.
         with contextlib.suppress(ChildProcessError):
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222
         signal_to(process, signal.SIGKILL)

@@ -24,6 +24,7 @@ async def test_it_reads_sends_and_comes_back(running: Running) -> None:
             assert member.connected
             await member.send(account)
             async with asyncio.timeout(10):
+                # It counts into a tally: there is nothing to wait on but looking.
                 while member.track.last < tally.accepted_count:  # noqa: ASYNC110
                     await asyncio.sleep(0)
             await member.disconnect()

@@ -53,7 +53,7 @@ async def desk(running: Running, store: Path | None, *, verify_start: bool = Tru
         made = await opened.create_device(account, "PC1", "pc")
     url = socket_url(running.url)
     made_desk = Desk(PcSettings(url, made.token, store, verify_start=verify_start))
-    made_desk.account = account  # type: ignore[attr-defined]
+    made_desk.account = account
     return made_desk
 
 
@@ -62,7 +62,7 @@ async def test_send_offline_online_state_wipe(
     running: Running, tmp_path: Path, durable: bool
 ) -> None:
     at = await desk(running, tmp_path / "pc.db" if durable else None)
-    account = at.account  # type: ignore[attr-defined]
+    account = at.account
     try:
         await at.type("online", "= caught up at 0")
         await at.type(f"send {account} first", f"[1] {account} to {account}: first")

@@ -176,8 +176,8 @@ class Node:
         self.world = world
         self.alive = True
         self.wakeups = NoisyWakeups(world)
-        self.committer = Committer(world.storage, self.wakeups, self._fail)  # type: ignore[arg-type]
-        self.reader = Reader(world.storage)  # type: ignore[arg-type]
+        self.committer = Committer(world.storage, self.wakeups, self._fail)
+        self.reader = Reader(world.storage)
         self.live = LiveConnections()
         self.seats: list[Seat] = []
         bodies = [self.committer.run(), self.reader.run()]
@@ -216,7 +216,7 @@ class Seat:
         self._listening = False
         self._timer = Timer(node.world, self.session.deadline, self._time_passed)
         node.seats.append(self)
-        node.live.enter(self)  # type: ignore[arg-type]
+        node.live.enter(self)
         self._timer.look()
 
     def _time_passed(self) -> None:
@@ -234,7 +234,7 @@ class Seat:
 
     def leave(self) -> None:
         self.handle(events.Disconnected())
-        self.node.live.leave(self)  # type: ignore[arg-type]
+        self.node.live.leave(self)
         self.node.seats.remove(self)
         if self._listening:
             self.node.wakeups.forget(self.session.account, self)
@@ -272,7 +272,7 @@ class Seat:
             self.handle(events.NotOpened(result))
         else:
             self.handle(events.Opened(result))
-            self.node.live.take_over(self, result.generation)  # type: ignore[arg-type]
+            self.node.live.take_over(self, result.generation)
 
     def _page_read(self, page: Page | None) -> None:
         self.handle(events.ReadFailed() if page is None else events.PageRead(page))
@@ -341,7 +341,7 @@ class Line:
 
     def abandon(self) -> None:
         """The client's process died."""
-        self.person = None  # type: ignore[assignment]
+        self.person = None
         self.cut()
 
     def _due(self, earliest: float) -> float:

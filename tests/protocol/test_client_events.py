@@ -15,7 +15,7 @@ def test_every_event_is_a_frozen_value() -> None:
     ended = events.Disconnected(4000)
     assert ended == events.Disconnected(4000, "")
     with pytest.raises(dataclasses.FrozenInstanceError):
-        ended.code = 1  # type: ignore[misc]
+        ended.code = 1
 
 
 def test_the_marks_are_words_for_people() -> None:

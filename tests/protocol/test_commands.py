@@ -14,7 +14,7 @@ from syncd.server import connection
 @pytest.mark.parametrize("kind", get_args(commands.Command))
 def test_a_command_is_a_frozen_value_with_a_meaning(kind: type) -> None:
     assert is_dataclass(kind)
-    assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert kind.__dataclass_params__.frozen
     assert kind.__doc__
 
 

@@ -99,10 +99,10 @@ class Peer:
         window: int = limits.WINDOW_BYTES_MIN,
     ) -> Verdict:
         await self.say(Hello(token, instance(number), position, cursor, window))
-        verdict = await self.hear(ServerFrame)  # type: ignore[arg-type]
+        verdict = await self.hear(ServerFrame)
         assert not isinstance(verdict, Batch | Answers | Goodbye), verdict
         self.epoch = verdict.epoch
-        return verdict  # type: ignore[return-value]
+        return verdict
 
 
 @dataclass
@@ -132,7 +132,7 @@ class Town:
     async def socket(self, subprotocol: str = MSGPACK_SUBPROTOCOL, **arguments: Any) -> Peer:
         connected = await connect(
             self.url,
-            subprotocols=[subprotocol],  # type: ignore[list-item]
+            subprotocols=[subprotocol],
             compression=None,
             max_size=limits.SERVER_FRAME_BYTES_MAX,
             proxy=None,

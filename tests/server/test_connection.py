@@ -345,7 +345,7 @@ async def test_a_client_that_never_reads_is_bounded_by_its_window_and_closed(tow
     window = limits.WINDOW_BYTES_MAX
     hello = Hello(town.tokens["phone"], instance(1), None, False, window)
     writer.write(masked(BINARY, codec.encode(hello)))
-    reader._transport.pause_reading()  # type: ignore[attr-defined]
+    reader._transport.pause_reading()
     await until(lambda: any(each.session.state is State.LIVE for each in _all(town)))
     [stalled] = [each for each in _all(town) if each.session.state is State.LIVE]
     delivery = stalled.session._delivery
@@ -380,7 +380,7 @@ async def stalled_at_hello(
     reader, writer = await raw_socket(town, receive_bytes=4096)
     hello = Hello(town.tokens["phone"], instance(1), None, False, limits.WINDOW_BYTES_MAX)
     writer.write(masked(BINARY, codec_for(MSGPACK_SUBPROTOCOL).encode(hello)))
-    reader._transport.pause_reading()  # type: ignore[attr-defined]
+    reader._transport.pause_reading()
     await town.only(1)
     connection = town.connection()
     await until(lambda: connection._transport.get_write_buffer_size() > 64 * 1024)
@@ -392,7 +392,7 @@ async def test_a_peer_that_reads_gets_its_goodbye_behind_all_that_was_sent(town:
     stalled, reader, writer = await stalled_at_hello(town)
     await town.live(number=2)
     await until(lambda: stalled not in _all(town))
-    reader._transport.resume_reading()  # type: ignore[attr-defined]
+    reader._transport.resume_reading()
     async with asyncio.timeout(10):
         heard = await reader.read(-1)
     assert b"fenced" in heard
@@ -431,7 +431,7 @@ async def test_a_flood_of_pings_is_answered_and_harms_nobody(town: Town) -> None
 
 async def test_pings_of_a_peer_that_never_reads_are_no_longer_read(town: Town) -> None:
     reader, writer = await raw_socket(town, receive_bytes=4096)
-    reader._transport.pause_reading()  # type: ignore[attr-defined]
+    reader._transport.pause_reading()
     await town.only(1)
     connection = town.connection()
     transport = connection._transport

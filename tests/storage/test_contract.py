@@ -103,7 +103,7 @@ async def test_numbers_may_have_gaps_and_submissions_keep_their_order(storage: S
 async def test_a_retry_is_answered_with_the_first_seq(storage: Storage, together: bool) -> None:
     if together:
         done = await storage.commit(sending(1, 2, 1, 2))
-        retried = done.submissions[0][2:]  # type: ignore[index]
+        retried = done.submissions[0][2:]
     else:
         await storage.commit(sending(1, 2))
         done = await storage.commit(sending(1, 2))
@@ -255,7 +255,7 @@ async def test_an_opening_of_a_new_device(storage: Storage) -> None:
 async def test_generations_rise_by_one(storage: Storage) -> None:
     assert [(await opened(storage)).generation for _ in range(3)] == [1, 2, 3]
     done = await storage.commit(Work(openings=(opening(), opening())))
-    assert [each.generation for each in done.openings] == [4, 5]  # type: ignore[union-attr]
+    assert [each.generation for each in done.openings] == [4, 5]
 
 
 async def test_openings_that_are_refused(storage: Storage) -> None:
@@ -365,7 +365,7 @@ async def test_a_mark_counts_for_the_opening_of_its_own_work(storage: Storage) -
     await storage.commit(Work(submissions=(submission(1),)))
     work = Work(cursors=(mark(epoch, 1),), openings=(opening(),))
     [opened] = (await storage.commit(work)).openings
-    assert opened.cursor == 1  # type: ignore[union-attr]
+    assert opened.cursor == 1
 
 
 async def test_no_mark_can_confirm_what_its_own_work_appends(storage: Storage) -> None:
