@@ -32,6 +32,6 @@ async def measure(target: Target, credential: Credential, entries: int) -> Caugh
                 if item.seq == entries:
                     break
             during.stop()
-    if handed != entries or len(item.entry.body) != BODY_BYTES:
+    if handed != entries or len(item.entry.body or b"") != BODY_BYTES:
         raise ServerFailed(f"{handed} entries came where {entries} are")
     return CaughtUp(entries / during.seconds, during)

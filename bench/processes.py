@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,9 @@ _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 20.0
 _ANNOUNCEMENT = "listening on "
 _KEY_NAME = "bench"
+
+UNLIMITED = ("--account-rate", "0", "--address-rate", "0", "--key-rate", "0")
+"""What the service can do is measured without the limits of what one account may ask for."""
 
 
 class ServerFailed(Exception):
@@ -139,13 +142,13 @@ class Stretch:
 
 
 @contextmanager
-def serving(cores: Cores, folder: Path) -> Iterator[Target]:
+def serving(cores: Cores, folder: Path, flags: Sequence[str] = UNLIMITED) -> Iterator[Target]:
     """A server with an empty durable store in a new folder in `folder`; both gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="syncd-bench-", dir=folder) as place:
         data, log = Path(place, "data"), Path(place, "server.log")
         data.mkdir(mode=0o700)
         key = _make_key(data)
-        process = _start(cores, data, log)
+        process = _start(cores, data, log, flags)
         try:
             yield Target(_announced(process), key, process.pid)
             if process.poll() is not None:
@@ -164,8 +167,8 @@ def _make_key(data: Path) -> str:
     return made.stdout.split()[-1]
 
 
-def _start(cores: Cores, data: Path, log: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "syncd", "serve", "--data", str(data), "--port", "0"]
+def _start(cores: Cores, data: Path, log: Path, flags: Sequence[str]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "syncd", "serve", "--data", str(data), "--port", "0", *flags]
     # A child inherits the cores of its parent: so its threads are pinned too, from the start.
     own = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores.server)

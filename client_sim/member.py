@@ -133,7 +133,7 @@ class Member:
                 lines.append(line_of(item.seq, item.entry))
                 tally.delivered += 1
                 body = item.entry.body
-                if len(body) == BODY_BYTES and body.startswith(tally.mark):
+                if body is not None and len(body) == BODY_BYTES and body.startswith(tally.mark):
                     _, sent_at = STAMP.unpack_from(body)
                     tally.lags_ms.append((time.monotonic_ns() - sent_at) / 1e6)
         except ClientError as error:

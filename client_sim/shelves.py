@@ -15,7 +15,7 @@ _NO_ERA = -1
 
 def line_of(seq: Seq, entry: Entry) -> Line:
     """An entry as it is compared: which message at which seq, and its body's fingerprint."""
-    return Line(seq, entry.device, entry.number, digest_of(entry.body))
+    return Line(seq, entry.device, entry.number, digest_of(entry.body or b""))
 
 
 async def last_unfinished(store: ClientStore) -> Seq:

@@ -210,7 +210,7 @@ class SimulatedPc:
         try:
             async for item in device:
                 sender = sender_of(item.entry, device.account)
-                self._say(f"[{item.seq}] {sender}: {printable(item.entry.body)}")
+                self._say(f"[{item.seq}] {sender}: {printable(item.entry.body or b'')}")
                 async with self._screen:
                     self._shown = item.seq
                     self._screen.notify_all()

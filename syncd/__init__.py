@@ -7,15 +7,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from syncd.identity.devices import Admission
     from syncd.identity.words import Declined
+    from syncd.membership import Action, Change, Role
+    from syncd.policy import Ask
     from syncd.server.app import SERVICE, application
     from syncd.server.service import Service
 
 __version__ = "0.1.0"
-__all__ = ["SERVICE", "Admission", "Declined", "Service", "__version__", "application"]
+__all__ = [
+    "SERVICE",
+    "Action",
+    "Admission",
+    "Ask",
+    "Change",
+    "Declined",
+    "Role",
+    "Service",
+    "__version__",
+    "application",
+]
 
 _HOMES = {
+    "Action": "syncd.membership",
     "Admission": "syncd.identity.devices",
+    "Ask": "syncd.policy",
+    "Change": "syncd.membership",
     "Declined": "syncd.identity.words",
+    "Role": "syncd.membership",
     "SERVICE": "syncd.server.app",
     "Service": "syncd.server.service",
     "application": "syncd.server.app",

@@ -1,28 +1,38 @@
 """The one writer: gathers what waits, makes it durable in one transaction, then answers and wakes.
 
 While storage works on one transaction the next one gathers: under load a commit carries many
-sessions' messages and one fsync pays for all of them; without load nothing waits. No socket's
-cancellation reaches in here: a session hands over its submission and is called back.
+sessions' messages and one fsync pays for all of them; without load nothing waits. Accounts take
+turns (turns.py), so that what one of them floods in costs the others some milliseconds. No
+socket's cancellation reaches in here: a session hands over its submission and is called back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from syncd import errors
+from syncd.damages import Damages
 from syncd.errors import Refusal
+from syncd.fan_outs import FanOuts
+from syncd.lanes import Lane as Lane
+from syncd.lanes import OutcomeTaker, Publishing, Waiting
 from syncd.limits import (
-    COMMIT_MESSAGES_MAX,
+    COMMIT_ENTRIES_MAX,
+    COMMIT_SHARE_ENTRIES_MAX,
+    COMMITTER_ACCOUNT_CROWDED_BYTES,
     COMMITTER_CROWDED_BYTES,
     COMMITTER_WAITING_BYTES_MAX,
+    COMPANY_S,
     CURSOR_SAVE_DELAY_S,
 )
 from syncd.model import (
     Accepted,
+    AccountId,
     CursorMark,
     DeviceId,
     Done,
@@ -31,49 +41,24 @@ from syncd.model import (
     OpeningRequest,
     Outcome,
     Publication,
-    Record,
     Refused,
     Submission,
     Superseded,
+    VerdictNote,
     Work,
+    members_of_direct,
 )
-from syncd.storage import Storage, StorageError
+from syncd.storage import Damaged, Storage, StorageError
+from syncd.turns import Turns
 from syncd.wakeups import Wakeups
 
 log = logging.getLogger(__name__)
 
 _NOTHING = Work()
 
-_OBJECT_BYTES = 640
-"""What a waiting message costs beside its bytes, measured and rounded up: without it a flood of
-empty messages would wait for the disk uncounted."""
-
 OpeningTaker: TypeAlias = Callable[[Opening | Refusal], None]
-OutcomeTaker: TypeAlias = Callable[[tuple[Outcome, ...] | Superseded], None]
-PublicationTaker: TypeAlias = Callable[[Accepted | Refusal], None]
-
-
-class Lane:
-    """The order of one session's submissions.
-
-    Once something in it was refused retryably, everything after it is refused alike: tested in
-    commit order, so also for what was waiting already.
-    """
-
-    __slots__ = ("refusing",)
-
-    def __init__(self) -> None:
-        self.refusing: Refusal | None = None
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """One submission in the queue, with its weight in bytes."""
-
-    lane: Lane
-    submission: Submission
-    take: OutcomeTaker
-    weight: int
+Charge: TypeAlias = Callable[[AccountId, int], None]
+"""Told of entries that an account's messages took beside the two of any direct message."""
 
 
 @dataclass(slots=True)
@@ -81,16 +66,18 @@ class _Gathered:
     """One transaction in the making, with who must be told."""
 
     openings: list[tuple[OpeningRequest, OpeningTaker]] = field(default_factory=list)
-    submissions: list[_Waiting] = field(default_factory=list)
-    publications: list[tuple[Publication, PublicationTaker]] = field(default_factory=list)
+    submissions: list[Waiting] = field(default_factory=list)
+    publications: list[Publishing] = field(default_factory=list)
     cursors: dict[tuple[DeviceId, Epoch], CursorMark] = field(default_factory=dict)
+    notes: dict[DeviceId, VerdictNote] = field(default_factory=dict)
 
     def work(self) -> Work:
         return Work(
             cursors=tuple(self.cursors.values()),
             openings=tuple(request for request, _ in self.openings),
-            submissions=tuple(waiting.submission for waiting in self.submissions),
-            publications=tuple(publication for publication, _ in self.publications),
+            submissions=tuple(waiting.piece for waiting in self.submissions),
+            publications=tuple(waiting.publication for waiting in self.publications),
+            notes=tuple(self.notes.values()),
         )
 
 
@@ -98,37 +85,55 @@ class Committer:
     """Owns no task: `run` is the body of one that the assembler starts.
 
     on_failure: called once when storage failed in a way that leaves the outcome unknown. From then
-    on nothing is answered, ever: the process must stop.
+        on nothing is answered, ever: the process must stop.
+    charge: what messages to groups cost more than others, told when they are durable.
     """
 
     def __init__(
-        self, storage: Storage, wakeups: Wakeups, on_failure: Callable[[StorageError], None]
+        self,
+        storage: Storage,
+        wakeups: Wakeups,
+        on_failure: Callable[[StorageError], None],
+        charge: Charge = lambda account, entries: None,
     ) -> None:
         self._storage = storage
         self._wakeups = wakeups
         self._on_failure = on_failure
+        self._charge = charge
         self._next = _Gathered()
-        self._left: list[_Waiting] = []
+        self._turns: Turns[Waiting | Publishing] = Turns()
+        self._fan_outs = FanOuts()
+        self._damages = Damages()
+        self._latest = ""
+        self._company_until = 0.0
         self._waiting_bytes = 0
+        self._waiting_bytes_of: Counter[str] = Counter()
         self._wanted = asyncio.Event()
         self._cursor_timer: asyncio.TimerHandle | None = None
         self._cursors_due = False
         self._draining = False
 
-    @property
-    def crowded(self) -> bool:
-        """Whether so much waits that whoever has something waiting should not hand in more."""
-        return self._waiting_bytes > COMMITTER_CROWDED_BYTES
+    def crowded(self, account: AccountId) -> bool:
+        """Whether so much waits that the account, if it has something waiting, should not hand in
+        more."""
+        return (
+            self._waiting_bytes > COMMITTER_CROWDED_BYTES
+            or self._waiting_bytes_of[account] > COMMITTER_ACCOUNT_CROWDED_BYTES
+        )
 
     # -------------------------------------------------------- what sessions ask for
 
     def open(self, request: OpeningRequest, take: OpeningTaker) -> None:
         """Take the next generation of a device. `take` is called once, from the loop."""
+        self._meet(request.account)
         self._next.openings.append((request, take))
         self._wanted.set()
 
     def append(self, lane: Lane, submission: Submission, take: OutcomeTaker) -> None:
-        """Make a submission durable. `take` is called once, after the fsync, from the loop."""
+        """Make a submission, which is not empty, durable.
+
+        `take` is called from the loop, after the fsync, for one piece of it after the other.
+        """
         if self._waiting_bytes > COMMITTER_WAITING_BYTES_MAX:
             lane.refusing = lane.refusing or errors.BUSY
         if lane.refusing is not None:
@@ -136,10 +141,8 @@ class Committer:
             outcomes = _refused(submission, lane.refusing)
             asyncio.get_running_loop().call_soon(take, outcomes)
             return
-        weight = sum(_weight(draft.record) for draft in submission.drafts)
-        self._waiting_bytes += weight
-        self._next.submissions.append(_Waiting(lane, submission, take, weight))
-        self._wanted.set()
+        waiting = Waiting(lane, submission, take, self._fan_outs)
+        self._line_up(waiting.account, waiting)
 
     def publish(self, publication: Publication) -> asyncio.Future[Accepted | Refusal]:
         """Make a publication durable; the future may be dropped, the publication goes on."""
@@ -152,9 +155,8 @@ class Committer:
         if self._waiting_bytes > COMMITTER_WAITING_BYTES_MAX:
             take(errors.SERVICE_BUSY)
         else:
-            self._waiting_bytes += _weight(publication.record)
-            self._next.publications.append((publication, take))
-            self._wanted.set()
+            waiting = Publishing(publication, take, self._fan_outs)
+            self._line_up(_publisher(publication), waiting)
         return future
 
     def save_cursor(self, mark: CursorMark) -> None:
@@ -163,6 +165,16 @@ class Committer:
         known = self._next.cursors.get(key)
         if known is None or (mark.generation, mark.seq) >= (known.generation, known.seq):
             self._next.cursors[key] = mark
+        self._save_soon()
+
+    def note_verdict(self, note: VerdictNote) -> None:
+        """Save what a device was told, as a cursor is saved. Only the newest session's counts."""
+        known = self._next.notes.get(note.device)
+        if known is None or note.generation >= known.generation:
+            self._next.notes[note.device] = note
+        self._save_soon()
+
+    def _save_soon(self) -> None:
         if self._cursor_timer is None:
             loop = asyncio.get_running_loop()
             self._cursor_timer = loop.call_later(CURSOR_SAVE_DELAY_S, self._save_cursors)
@@ -171,6 +183,20 @@ class Committer:
         # Remembered beside the event: a commit that is under way now clears the event at its end.
         self._cursors_due = True
         self._wanted.set()
+
+    def _line_up(self, party: str, waiting: Waiting | Publishing) -> None:
+        self._waiting_bytes += waiting.weight
+        self._waiting_bytes_of[party] += waiting.weight
+        self._meet(party)
+        self._turns.add(party, waiting)
+        self._wanted.set()
+
+    def _meet(self, party: str) -> None:
+        """Somebody asks for something: notice when it is somebody else than last time."""
+        if party != self._latest:
+            if self._latest:
+                self._company_until = asyncio.get_running_loop().time() + COMPANY_S
+            self._latest = party
 
     # -------------------------------------------------------- the one loop
 
@@ -193,7 +219,10 @@ class Committer:
                     log.critical("! commit failed, outcome unknown: %s", error)
                     self._on_failure(error)
                     return
-                log.error("! commit refused: %s", error)
+                if isinstance(error, Damaged):
+                    self._damages.tell(str(error))
+                else:
+                    log.error("! commit refused: %s", error)
                 self._refuse(gathered, error.refusal or errors.BUSY)
             else:
                 self._answer(gathered, done)
@@ -205,9 +234,9 @@ class Committer:
 
     def _pending(self) -> bool:
         waiting = self._next
-        cursors = waiting.cursors and (self._cursors_due or self._draining)
+        saved = waiting.cursors or waiting.notes
         return bool(
-            self._left or waiting.submissions or waiting.openings or waiting.publications or cursors
+            self._turns or waiting.openings or (saved and (self._cursors_due or self._draining))
         )
 
     def _gather(self) -> _Gathered:
@@ -216,17 +245,15 @@ class Committer:
             self._cursor_timer.cancel()
             self._cursor_timer = None
         self._cursors_due = False
-        queue, self._left, gathered.submissions = self._left + gathered.submissions, [], []
-        messages = 0
-        for place, waiting in enumerate(queue):
-            if waiting.lane.refusing is not None:
+        alone = asyncio.get_running_loop().time() >= self._company_until
+        share = COMMIT_ENTRIES_MAX if alone else COMMIT_SHARE_ENTRIES_MAX
+        for waiting in self._turns.round(COMMIT_ENTRIES_MAX, share):
+            if isinstance(waiting, Publishing):
+                gathered.publications.append(waiting)
+            elif waiting.lane.refusing is not None:
                 self._refuse_one(waiting, waiting.lane.refusing)
-            elif messages >= COMMIT_MESSAGES_MAX:
-                self._left = queue[place:]
-                break
             else:
                 gathered.submissions.append(waiting)
-                messages += len(waiting.submission.drafts)
         return gathered
 
     def _answer(self, gathered: _Gathered, done: Done) -> None:
@@ -234,18 +261,44 @@ class Committer:
         for (_, take_opening), opening in zip(gathered.openings, done.openings, strict=True):
             take_opening(opening)
         for waiting, outcomes in zip(gathered.submissions, done.submissions, strict=True):
-            self._waiting_bytes -= waiting.weight
+            if waiting.wide and not isinstance(outcomes, Superseded):
+                self._learn(waiting, outcomes, done)
+            self._dismiss(waiting.account, waiting)
+            _note(waiting.lane, outcomes)
             waiting.take(outcomes)
-        for (publication, take_result), result in zip(
-            gathered.publications, done.publications, strict=True
-        ):
-            self._waiting_bytes -= _weight(publication.record)
-            take_result(result)
+        for publishing, result in zip(gathered.publications, done.publications, strict=True):
+            publication = publishing.publication
+            if publication.account is None and isinstance(result, Accepted):
+                self._fan_outs.learn([publication.intent.conversation], done.fan_outs)
+            self._dismiss(_publisher(publication), publishing)
+            publishing.take(result)
         self._wakeups.wake(done.grown)
+        for damage in done.damages:
+            self._damages.tell(damage)
 
-    def _refuse_one(self, waiting: _Waiting, refusal: Refusal) -> None:
+    def _learn(self, waiting: Waiting, outcomes: tuple[Outcome, ...], done: Done) -> None:
+        """How large the groups are that took messages; who wrote to them pays for it."""
+        accepted = [
+            draft.intent
+            for draft, outcome in zip(waiting.piece.drafts, outcomes, strict=True)
+            if isinstance(outcome, Accepted) and not outcome.duplicate
+        ]
+        groups = [each for each in accepted if members_of_direct(each.conversation) is None]
+        self._fan_outs.learn([each.conversation for each in groups], done.fan_outs)
+        self._charge(waiting.account, sum(self._fan_outs.of(each) - 2 for each in groups))
+
+    def _dismiss(self, party: str, waiting: Waiting | Publishing) -> None:
+        """It was answered; once its last piece was, nothing of it waits any more."""
+        if not waiting.finished:
+            return
         self._waiting_bytes -= waiting.weight
-        waiting.take(_refused(waiting.submission, refusal))
+        self._waiting_bytes_of[party] -= waiting.weight
+        if not self._waiting_bytes_of[party]:
+            del self._waiting_bytes_of[party]
+
+    def _refuse_one(self, waiting: Waiting, refusal: Refusal) -> None:
+        self._dismiss(waiting.account, waiting)
+        waiting.take(_refused(waiting.piece, refusal))
 
     def _refuse(self, gathered: _Gathered, refusal: Refusal) -> None:
         """Nothing was written: everybody hears so, and cursors wait for the next commit."""
@@ -255,16 +308,31 @@ class Committer:
             waiting.lane.refusing = refusal
             self._refuse_one(waiting, refusal)
         full = refusal is errors.STORAGE_FULL
-        for publication, take_result in gathered.publications:
-            self._waiting_bytes -= _weight(publication.record)
-            take_result(errors.SERVICE_FULL if full else errors.SERVICE_BUSY)
+        for publishing in gathered.publications:
+            self._dismiss(_publisher(publishing.publication), publishing)
+            publishing.take(errors.SERVICE_FULL if full else errors.SERVICE_BUSY)
         if not self._draining:
             for mark in gathered.cursors.values():
                 self.save_cursor(mark)
+            for note in gathered.notes.values():
+                if note.device not in self._next.notes:
+                    self.note_verdict(note)
 
 
-def _weight(record: Record) -> int:
-    return len(record.header) + len(record.body) + _OBJECT_BYTES
+def _note(lane: Lane, outcomes: tuple[Outcome, ...] | Superseded) -> None:
+    """What was refused retryably in one transaction must not be overtaken in the next one by what
+    its session had handed in already."""
+    if isinstance(outcomes, Superseded) or lane.refusing is not None:
+        return
+    for outcome in outcomes:
+        if isinstance(outcome, Refused) and outcome.refusal.reconnect:
+            lane.refusing = outcome.refusal
+            return
+
+
+def _publisher(publication: Publication) -> str:
+    # No account id holds this separator.
+    return "/" + publication.publisher
 
 
 def _refused(submission: Submission, refusal: Refusal) -> tuple[Outcome, ...]:

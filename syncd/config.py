@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from syncd import limits
+from syncd.limits import RETAIN_DAYS_MAX
 from syncd.model import CursorScope
 
 ENVIRONMENT_PREFIX = "SYNCD_"
@@ -51,6 +53,43 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 1 << 16):
         raise ValueError("a number from 0 to 65535")
     return int(text)
+
+
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise ValueError("a whole number of seconds")
+    return int(text)
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) <= RETAIN_DAYS_MAX):
+        raise ValueError(f"a whole number of days up to {RETAIN_DAYS_MAX}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise ValueError("a whole number")
+    return int(text)
+
+
+def _rate(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise ValueError("a whole number a second, or 0")
+    return int(text)
+
+
+def _http_url(text: str) -> str:
+    """The URL of a service, without a credential in it: settings end up in process lists."""
+    must = "a URL like http://127.0.0.1:8000/policy, without a password"
+    try:
+        parts = urlsplit(text)
+        complete = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        raise ValueError(must) from None
+    if text and (not complete or "@" in parts.netloc or not text.isprintable() or " " in text):
+        raise ValueError(must)
+    return text
 
 
 def _one_of(names: tuple[str, ...]) -> Callable[[str], str]:
@@ -119,6 +158,53 @@ class Config:
             _origins,
             "ORIGINS",
             "web pages that may open sockets: exact origins, comma-separated",
+        ),
+    )
+    policy_url: str = field(
+        default="",
+        metadata=_setting(
+            _http_url,
+            "URL",
+            "who decides what may be sent: asked by POST, and without its answer nothing passes",
+        ),
+    )
+    recall_within_s: int = field(
+        default=0,
+        metadata=_setting(
+            _seconds, "SECONDS", "how old a message may be that its author recalls; 0: any age"
+        ),
+    )
+    retain_days: int = field(
+        default=0,
+        metadata=_setting(
+            _days, "DAYS", "how long entries are kept, where an account has no rule; 0: for ever"
+        ),
+    )
+    retain_entries: int = field(
+        default=0,
+        metadata=_setting(
+            _count, "COUNT", "how many a log keeps, where an account has no rule of its own; 0: all"
+        ),
+    )
+    account_rate: int = field(
+        default=limits.ACCOUNT_MESSAGES_PER_SECOND,
+        metadata=_setting(
+            _rate, "MESSAGES", "what one account's sockets are read at, a second; 0: no limit"
+        ),
+    )
+    address_rate: int = field(
+        default=limits.ADDRESS_REQUESTS_PER_SECOND,
+        metadata=_setting(
+            _rate,
+            "REQUESTS",
+            "new sockets, and requests without a valid credential, of one address a second; 0: no"
+            " limit, as behind a proxy",
+        ),
+    )
+    key_rate: int = field(
+        default=limits.KEY_REQUESTS_PER_SECOND,
+        metadata=_setting(
+            _rate, "REQUESTS", "requests by one API key or token a second; 0: no limit"
         ),
     )
     log_format: str = field(

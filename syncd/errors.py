@@ -63,11 +63,14 @@ SLOW_READER = _come_back(4001, "slow_reader", "The socket accepted no byte for 3
 GAP = _come_back(4002, "gap", "A batch or heartbeat did not continue the client's place.")
 HEARTBEAT_LOST = _come_back(4003, "heartbeat_lost", "Two heartbeat intervals without a frame.")
 STORAGE_UNAVAILABLE = _come_back(4004, "storage_unavailable", "The store cannot serve right now.")
-HELLO_TIMEOUT = _come_back(4005, "hello_timeout", "No complete hello within 5 s.")
+HELLO_TIMEOUT = _come_back(
+    4005, "hello_timeout", "No complete hello within 5 s, or nobody knew its token within 10."
+)
 INTERNAL = _come_back(4006, "internal", "A fault of the server; it is logged there.")
 RESENDING = _come_back(
     4007, "resending", "A retryable refusal came: the client opens a new socket and resends."
 )
+SLOW_DOWN = _come_back(4008, "slow_down", "Too many connections or messages; see retry_after.")
 
 MALFORMED_FRAME = _stay_away(4500, "malformed_frame", "Bytes that are no frame of this protocol.")
 WRONG_ENCODING = _stay_away(
@@ -104,12 +107,30 @@ STALE = _definite(
 )
 NOT_A_MEMBER = _definite(4, "not_a_member", "The sender is not a member of the conversation.")
 UNKNOWN_ACCOUNT = _definite(5, "unknown_account", "An account of the conversation does not exist.")
-UNKNOWN_CONVERSATION = _definite(6, "unknown_conversation", "No conversation has this id.")
+UNKNOWN_CONVERSATION = _definite(6, "unknown_conversation", "No conversation can have this id.")
 TOO_LARGE = _definite(7, "too_large", "The body exceeds 32,768 bytes.")
 UNSUPPORTED_KIND = _definite(8, "unsupported_kind", "This server knows no such kind of entry.")
+FORBIDDEN = _definite(9, "forbidden", "The policy, a role or authorship does not allow it.")
+TARGET_GONE = _definite(
+    10, "target_gone", "The sender's log does not hold the target: trimmed, or it never was."
+)
+WRONG_TARGET = _definite(
+    11, "wrong_target", "The target is missing, needless, of another conversation or kind."
+)
+RECALL_TOO_LATE = _definite(12, "recall_too_late", "The target is older than may be recalled.")
+MARK_BACKWARDS = _definite(
+    13, "mark_backwards", "The conversation was read up to there or beyond already."
+)
+CONVERSATION_EXISTS = _definite(14, "conversation_exists", "A group of this id exists.")
+TOO_MANY_MEMBERS = _definite(15, "too_many_members", "A group has at most 500 members.")
+NOTHING_TO_CHANGE = _definite(16, "nothing_to_change", "The group already is as was asked.")
+BAD_CHANGE = _definite(17, "bad_change", "The body of a system message says no possible change.")
 
 BUSY = _retryable(100, "busy", "Too much is waiting for the disk.")
 STORAGE_FULL = _retryable(101, "storage_full", "The store has no room; nothing was written.")
+POLICY_UNAVAILABLE = _retryable(
+    102, "policy_unavailable", "Nobody could say whether it is allowed; nothing was written."
+)
 
 
 def _http(status: int, name: str, text: str, *, reconnect: bool = False) -> Refusal:
@@ -119,19 +140,42 @@ def _http(status: int, name: str, text: str, *, reconnect: bool = False) -> Refu
 BAD_REQUEST = _http(400, "bad_request", "The request does not have the documented form.")
 TOKEN_IN_URL = _http(400, "token_in_url", "A credential does not belong into a URL.")
 UNAUTHORIZED = _http(401, "unauthorized", "The API key is missing or not valid.")
+NOT_ALLOWED = _http(403, "forbidden", "The policy or a role does not allow it.")
+NO_MEMBER = _http(403, "not_a_member", "The account is not a member of the conversation.")
 FOREIGN_ORIGIN = _http(403, "foreign_origin", "The page's origin may not open a socket here.")
 NO_SUCH_ACCOUNT = _http(404, "no_such_account", "The account does not exist.")
+NO_SUCH_CONVERSATION = _http(404, "no_such_conversation", "The conversation does not exist.")
 NOT_FOUND = _http(404, "not_found", "There is nothing at this address.")
 METHOD_NOT_ALLOWED = _http(405, "method_not_allowed", "The address knows other methods.")
 KEY_CONFLICT = _http(409, "idempotency_conflict", "The idempotency key was used for other content.")
+GROUP_EXISTS = _http(409, "conversation_exists", "A group of this id exists, with other members.")
 PAYLOAD_TOO_LARGE = _http(413, "payload_too_large", "The body is too large.")
 UNSUPPORTED_MEDIA = _http(415, "unsupported_media_type", "The request must be application/json.")
+GROUP_TOO_LARGE = _http(422, "too_many_members", "A group has at most 500 members.")
 NO_SUBPROTOCOL = _http(426, "no_subprotocol", "Ask for syncd.v1.msgpack or syncd.v1.json.")
+TOO_MANY_REQUESTS = _http(
+    429, "slow_down", "Too many requests from this address or account.", reconnect=True
+)
 SERVICE_BUSY = _http(503, "busy", "Too much is waiting for the disk.", reconnect=True)
 SERVICE_DRAINING = _http(503, "draining", "The server is stopping.", reconnect=True)
 SERVICE_FULL = _http(
     507, "storage_full", "The store has no room; nothing was written.", reconnect=True
 )
+
+AS_HTTP = {
+    FORBIDDEN: NOT_ALLOWED,
+    NOT_A_MEMBER: NO_MEMBER,
+    UNKNOWN_ACCOUNT: NO_SUCH_ACCOUNT,
+    UNKNOWN_CONVERSATION: NO_SUCH_CONVERSATION,
+    CONVERSATION_EXISTS: GROUP_EXISTS,
+    TOO_MANY_MEMBERS: GROUP_TOO_LARGE,
+    BAD_CHANGE: BAD_REQUEST,
+    TOO_LARGE: PAYLOAD_TOO_LARGE,
+    BUSY: SERVICE_BUSY,
+    STORAGE_FULL: SERVICE_FULL,
+    POLICY_UNAVAILABLE: SERVICE_BUSY,
+}
+"""What a refusal of a message is called where the message came over HTTP."""
 
 BY_MESSAGE_CODE = {row.code: row for row in TABLE if row.scope is Scope.MESSAGE}
 BY_CLOSE_CODE = {row.code: row for row in TABLE if row.scope is Scope.SOCKET}

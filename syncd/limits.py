@@ -15,6 +15,9 @@ ACCOUNT_CHARACTERS_MAX = 64
 CONVERSATION_CHARACTERS_MAX = 2 * ACCOUNT_CHARACTERS_MAX + 1
 """A direct conversation's id names both accounts and a separator."""
 
+MEMBERS_MAX = 500
+"""Accounts in a group: every message is written to each member's log in one transaction."""
+
 DEVICE_ID_CHARACTERS = 24
 """96 random bits in hex: drawn, never counted, so ids cannot meet after a restore."""
 
@@ -38,6 +41,22 @@ CLIENT_FRAME_BYTES_MAX = 64 * 1024
 
 BODY_BYTES_MAX = 32 * 1024
 """One message's body. As base64 in a JSON frame it still fits CLIENT_FRAME_BYTES_MAX."""
+
+SIGNAL_BYTES_MAX = 256
+"""A signal's body: a word, a colour, a key; what is larger is a message."""
+
+SIGNALS_PER_SECOND = 10
+"""Of one session, over time: people type no faster than others can see. What is more is dropped."""
+
+SIGNALS_BURST = 20
+"""Of one session at once: whoever opens a client says here in many conversations."""
+
+PRESENCES_MAX = 32
+"""Conversations in which one session can be said to be here, so that away can be said when it
+ends. Here in another one is dropped."""
+
+SIGNALS_WAITING_MAX = 4096
+"""Signals of all sessions that wait to be delivered; while so many do, more are dropped."""
 
 ENTRY_BYTES_MAX = BODY_BYTES_MAX + 1024
 """One encoded entry: body and header (header fields are bounded by the limits above)."""
@@ -74,6 +93,9 @@ HELLO_TIMEOUT_S = 5.0
 REQUEST_HEAD_TIMEOUT_S = 10.0
 """From the first byte of a connection to the end of a request's head (slowloris)."""
 
+ADMITTING_TIMEOUT_S = 10.0
+"""From a complete hello to knowing whose token it is: an embedder's own login may be slow."""
+
 HEARTBEAT_INTERVAL_S = 20.0
 """Between heartbeats of the server: inside the 30 s after which many NATs forget a flow."""
 
@@ -95,15 +117,31 @@ CURSOR_SAVE_DELAY_S = 1.0
 POLL_INTERVAL_S = 5.0
 """One look per node at all heads, jittered, that makes a lost wake-up harmless."""
 
-COMMIT_MESSAGES_MAX = 4096
-"""Messages in one transaction: where group commit has long paid off and latency still matters."""
+COMMIT_ENTRIES_MAX = 8192
+"""Entries that one transaction writes, of direct messages two each: where group commit has long
+paid off and latency still matters."""
+
+COMMIT_SHARE_ENTRIES_MAX = 256
+"""Of these for one account while others send, too: so that whoever sends next waits for some
+milliseconds of a flood, and a flood still pays few fsyncs. One message may take more."""
+
+COMPANY_S = 1.0
+"""So long after a second account sent anything, nobody is taken to be alone: people who write to
+each other pause longer than a transaction takes."""
+
+FAN_OUTS_REMEMBERED_MAX = 65_536
+"""Groups of which is remembered how many entries a message takes: some 10 MB."""
 
 COMMITTER_CROWDED_BYTES = 32 * 1024 * 1024
 """Bytes waiting for the disk, over all sessions, from which on the server stops reading from
 devices that still have messages unanswered: a slow disk is felt as a slow line, not as refusals."""
 
+COMMITTER_ACCOUNT_CROWDED_BYTES = 8 * 1024 * 1024
+"""The same for what one account has waiting: enough to fill any commit, and nobody else is slowed
+by it."""
+
 COMMITTER_WAITING_BYTES_MAX = 128 * 1024 * 1024
-"""The same, before sends are refused as busy: only a crowd that all sends at once gets there."""
+"""Bytes waiting over all sessions, before sends are refused as busy: only a crowd that all sends at once gets there."""
 
 SOCKET_BUFFER_BYTES_MAX = WINDOW_BYTES_MAX + 1024 * 1024
 """Unsent bytes of one socket at which the server stops reading from it."""
@@ -113,18 +151,93 @@ SOCKET_FRAMES_MAX = 1024
 from it: from Python 3.12 on asyncio adds up all waiting pieces at every write, so a flood of pings
 by a peer that does not read would cost the square of what waits."""
 
+ACCOUNT_MESSAGES_PER_SECOND = 500
+"""What the sockets of one account are read at, by default: no person writes so much and hardly a
+bot, and it is a fiftieth of what one core makes durable. A message to a group of 500 counts as
+twenty, a large one once per KiB."""
+
+ACCOUNT_BURST_S = 4.0
+"""Seconds of that rate at once: the outbox of a device that was away, up to two full windows."""
+
+ACCOUNT_DEBT_S_MAX = 60.0
+"""What was read before its cost was known is paid for so long at most; longer looks dead."""
+
+ACCOUNT_HELLOS_PER_SECOND = 2
+"""Hellos of one account over time: some devices on a bad line; a reconnect loop makes hundreds."""
+
+ACCOUNT_HELLOS_BURST = 100
+"""Hellos of one account at once: all its devices, some times over."""
+
+ADDRESS_REQUESTS_PER_SECOND = 50
+"""Upgrades, and requests without a valid credential, of one address over time, by default: an
+office behind one address that comes back after lunch."""
+
+ADDRESS_BURST_S = 80.0
+"""Seconds of that rate at once: 4,000 devices behind one address after a restart of the server."""
+
+KEY_REQUESTS_PER_SECOND = 500
+"""Requests of one credential over HTTP, by default: a backend with much to say. One core answers
+some thousand."""
+
+KEY_BURST_S = 4.0
+"""Seconds of that rate at once."""
+
+STRANGERS_PER_ADDRESS_MAX = 1024
+"""Sockets of one address that have not shown a valid token yet: with 20 KiB each. A thousand
+devices may arrive in the moment that a login takes."""
+
+POLICY_TIMEOUT_S = 2.0
+"""How long an embedder's policy may think about one message, or about one frame at once: longer,
+and a person takes the message for lost."""
+
+POLICY_WAITING_MESSAGES_MAX = 64
+"""Messages of one session that wait for the policy, above which the server stops reading from it:
+with bodies of the largest size 2 MiB."""
+
+POLICY_CROWDED_BYTES = 32 * 1024 * 1024
+"""Bytes that wait for the policy, over all sessions, from which on the server stops reading from
+devices of which something waits: a thousand of them with 2 MiB each would be too many."""
+
 RECONNECT_DELAY_MIN_S = 0.5
 RECONNECT_DELAY_MAX_S = 20.0
 """A client's reconnects: full jitter between 0 and a bound that doubles from MIN to MAX."""
 
+BADGE_FOLDS_MAX = 10_000
+"""Accounts whose unread counts are kept warm: a fold of some entries has about 2 KiB."""
+
+BADGE_ENTRIES_MAX = 500_000
+"""Unread entries remembered over all of them, about 200 bytes each: 100 MiB at most. Twenty
+accounts that never read anything must not take it all from ten thousand that do."""
+
+TRANSFER_RECORD_BYTES_MAX = 1024 * 1024
+"""One record of an exported account: a batch of entries and its largest one, or a device with all
+its remembered answers; what claims more is no export and must not fill the memory."""
+
 IDEMPOTENCY_WINDOW_DAYS = 7
 """How long an idempotency key of the HTTP door is honoured at least."""
+
+CLOCK_TICK_S = 60.0
+"""Between two notes of the persisted clock: what a crash may lose of it, and how fine the age of a
+young entry is told. Each is one small transaction."""
+
+CLOCK_STOP_S_MAX = 24 * 60 * 60.0
+"""What the persisted clock goes on by across a stop, at most, whatever the wall clock says."""
+
+SWEEP_INTERVAL_S = 60 * 60.0
+"""Between two passes of retention: with the shortest age of a day a pass drops a twentieth."""
+
+SWEEP_DROP_PERCENT_MAX = 20
+"""A pass that would drop a larger part of the store does not run: a clock or a setting is wrong far
+more often than a fifth of all entries grows old within an hour."""
+
+RETAIN_DAYS_MAX = 36_500
+"""A hundred years: what is longer means "for ever", and that is 0."""
 
 assert BODY_BYTES_MAX * 4 // 3 + 2048 <= CLIENT_FRAME_BYTES_MAX, "a largest body fits a JSON frame"
 assert ENTRY_BYTES_MAX <= WINDOW_BYTES_MIN, "a window always has room for one entry"
 assert ENTRY_BYTES_MAX <= BATCH_BYTES_MAX <= WINDOW_BYTES_MAX
 assert WINDOW_BYTES_MIN <= WINDOW_BYTES_DEFAULT <= WINDOW_BYTES_MAX
-assert COMMITTER_CROWDED_BYTES < COMMITTER_WAITING_BYTES_MAX
+assert COMMITTER_ACCOUNT_CROWDED_BYTES < COMMITTER_CROWDED_BYTES < COMMITTER_WAITING_BYTES_MAX
 assert UNANSWERED_MESSAGES_MAX <= REMEMBERED_MESSAGES, "a retry is always recognised"
 assert MESSAGES_PER_FRAME_MAX <= UNANSWERED_MESSAGES_MAX
 assert HEARTBEAT_INTERVAL_S * HEARTBEATS_MISSED_MAX < PEER_SILENT_TIMEOUT_S

@@ -7,16 +7,19 @@ time. Vocabulary and reasons: DESIGN.md.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from functools import lru_cache
 from typing import Annotated, NewType, TypeAlias
 
 import msgspec
 
 from syncd import limits
 from syncd.errors import Refusal
+from syncd.membership import AccountId as AccountId
+from syncd.membership import Change
 
-AccountId = NewType("AccountId", str)
 DeviceId = NewType("DeviceId", str)
 ConversationId = NewType("ConversationId", str)
 Epoch = NewType("Epoch", bytes)
@@ -61,6 +64,12 @@ def direct(one: AccountId, other: AccountId) -> ConversationId:
     return ConversationId(_DIRECT_SEPARATOR.join(sorted((one, other))))
 
 
+def is_group(text: str) -> bool:
+    """Whether `text` may be the id of a group: the alphabet of account ids, chosen by its maker."""
+    return is_account(text)
+
+
+@lru_cache(maxsize=8192)  # asked twice for every message, mostly about the same few
 def members_of_direct(conversation: str) -> tuple[AccountId, AccountId] | None:
     """The two accounts of a direct conversation's id, sorted, or None where it is no such id.
 
@@ -76,6 +85,16 @@ class Kind(IntEnum):
     """What an entry is. The number is its name on the wire and never changes its meaning."""
 
     MESSAGE = 1
+    EDIT = 2
+    """A new body for the target, by its author."""
+    RECALL = 3
+    """The target shall no longer be shown, says its author."""
+    DELETE = 4
+    """The target is no longer shown on the own devices: in the own account's log only."""
+    READ = 5
+    """Read up to the target: in the own account's log only."""
+    SYSTEM = 6
+    """A change of the conversation's members (membership.py)."""
 
 
 class CursorScope(Enum):
@@ -124,33 +143,55 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     body_hash: bytes
 
 
+class Intent(msgspec.Struct, frozen=True, gc=False):
+    """What an entry is meant to do, as far as the logs must judge it (storage/rules.py)."""
+
+    kind: Kind
+    conversation: ConversationId
+    target: Identity | None = None
+    change: Change | None = None
+    """Of a SYSTEM entry: what it changes."""
+    recall_since_ms: int = 0
+    """Of a RECALL: the target must not have been taken before this time of the wall clock."""
+
+
 class Draft(msgspec.Struct, frozen=True, gc=False):
     """A message on its way into the logs of its members, judged in the append's transaction."""
 
     account: AccountId
-    """The sender; its log gives the seq that is answered. Always among the members."""
+    """The sender; its log gives the seq that is answered."""
     device: DeviceId
     number: int
     content: bytes
     """16 bytes: a hash over all that the sender decided. Same identity and content: the same."""
-    members: tuple[AccountId, ...]
-    """Every log that gets the entry, each once, the sender's first."""
+    intent: Intent
     record: Record
+    refusal: Refusal | None = None
+    """What the policy or a limit says to it, if it is a new one: an accepted one keeps its seq."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """A message from outside any device (HTTP, an embedder), on its way into one account's log.
+    """An entry from outside any device (HTTP, an embedder), on its way into the logs.
 
     `key` is the publisher's opaque idempotency key, scoped by `publisher`; the same key with the
-    same content is answered with the first seq.
+    same content is answered with the first seq. (`device`, `number`) is the entry's identity; the
+    device is a pseudo-device.
     """
 
     publisher: str
     key: str
     content: bytes
-    account: AccountId
+    device: DeviceId
+    number: int
+    intent: Intent
     record: Record
+    account: AccountId | None
+    """The one log that gets the entry and gives the seq; None for all members of a group."""
+    actor: AccountId | None = None
+    """In whose name a group is changed; None stands for an operator, who may."""
+    refusal: Refusal | None = None
+    """What the policy says to it, if it is a new one: the key of an accepted one stays good."""
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
@@ -237,9 +278,18 @@ class CursorMark:
     seq: Seq
 
 
+@dataclass(frozen=True, slots=True)
+class VerdictNote:
+    """What a device was told by its last verdict, for operators: `text` is for people."""
+
+    device: DeviceId
+    generation: int
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """All that one transaction does, in this order: cursors, openings, appends, publications.
+    """All that one transaction does: cursors, openings, appends, publications, then the notes.
 
     Cursors come before openings: what a device confirmed before its hello counts for its hello.
     Openings come before appends: what an older generation left in the queue is dropped by the very
@@ -250,6 +300,7 @@ class Work:
     openings: tuple[OpeningRequest, ...] = ()
     submissions: tuple[Submission, ...] = ()
     publications: tuple[Publication, ...] = ()
+    notes: tuple[VerdictNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +311,10 @@ class Done:
     submissions: tuple[tuple[Outcome, ...] | Superseded, ...] = ()
     publications: tuple[Accepted | Refusal, ...] = ()
     grown: frozenset[AccountId] = frozenset()
+    fan_outs: Mapping[ConversationId, int] = field(default_factory=dict)
+    """How many logs the newest entry of a conversation went to, where it was more than two."""
+    damages: tuple[str, ...] = ()
+    """What was found to contradict itself; only the items concerned were refused for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,3 +361,5 @@ class Device:
     cursor: Seq
     """The saved cursor (0 when none), under the store's cursor scope, in `epoch`."""
     head: Seq
+    verdict: str | None = None
+    """What its last hello was told, for people; None before the first."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TypeAlias
 
+from syncd.damages import Damages
 from syncd.model import Page, ReadRequest
-from syncd.storage import Storage, StorageError
+from syncd.storage import Damaged, Storage, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Reader:
         self._storage = storage
         self._waiting: dict[ReadRequest, list[PageTaker]] = {}
         self._wanted = asyncio.Event()
+        self._damages = Damages()
 
     def read(self, request: ReadRequest, take: PageTaker) -> None:
         """Fetch a page; `take` is called once, later, from the loop."""
@@ -49,12 +51,26 @@ class Reader:
         takers = [self._waiting.pop(request) for request in requests]
         if not self._waiting:
             self._wanted.clear()
-        pages: list[Page] | list[None]
+        pages: Sequence[Page | None]
         try:
             pages = await self._storage.read(requests)
+        except Damaged:
+            pages = [await self._alone(request) for request in requests]
         except StorageError as error:
             log.error("! read failed: %s", error)
             pages = [None] * len(requests)
         for page, taking in zip(pages, takers, strict=True):
             for take in taking:
                 take(page)
+
+    async def _alone(self, request: ReadRequest) -> Page | None:
+        """One page by itself: a damaged log must not take those with it that are sound."""
+        try:
+            [page] = await self._storage.read([request])
+        except Damaged as damage:
+            self._damages.tell(str(damage))
+        except StorageError as error:
+            log.error("! read failed: %s", error)
+        else:
+            return page
+        return None

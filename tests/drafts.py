@@ -8,6 +8,7 @@ from syncd.model import (
     DeviceId,
     Draft,
     Epoch,
+    Intent,
     Kind,
     Link,
     Page,
@@ -41,12 +42,11 @@ def record(number: int, body: bytes = b"hello", device: DeviceId = PHONE) -> Rec
     return pack_entry(message(number, body), ALICE, device, 0)
 
 
-def draft(
-    number: int, body: bytes = b"hello", device: DeviceId = PHONE, *peers: AccountId
-) -> Draft:
+def draft(number: int, body: bytes = b"hello", device: DeviceId = PHONE) -> Draft:
     sent = message(number, body)
     made = pack_entry(sent, ALICE, device, 0)
-    return Draft(ALICE, device, number, content_of(sent, made), (ALICE, *(peers or (BOB,))), made)
+    intent = Intent(Kind.MESSAGE, sent.conversation)
+    return Draft(ALICE, device, number, content_of(sent, made), intent, made)
 
 
 def submission(

@@ -4,37 +4,48 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from syncd import errors, limits
 from syncd.committer import Committer, Lane
 from syncd.errors import Refusal
+from syncd.membership import Action, Change
 from syncd.model import (
     Accepted,
     AccountId,
+    ConversationId,
     CursorMark,
     Done,
     Epoch,
+    Intent,
+    Kind,
     Opening,
     OpeningRequest,
     Outcome,
     Publication,
     ReadRequest,
+    Record,
     Refused,
     Submission,
     Superseded,
+    VerdictNote,
     Work,
+    direct,
 )
 from syncd.storage import Storage, StorageError
 from syncd.storage.memory import MemoryStorage
 from syncd.storage.sqlite import open_sqlite
 from syncd.wakeups import Wakeups
-from tests.drafts import ALICE, BOB, LAPTOP, PHONE, record, submission
+from tests.drafts import ALICE, BOB, LAPTOP, PHONE, device_id, record, submission
 from tests.virtual_time import in_virtual_time
 
 INSTANCE = "0011223344556677"
+TABLET = device_id("tablet")
 
 
 class GatedStorage(MemoryStorage):
@@ -139,7 +150,20 @@ def mark(seq: int, epoch: Epoch, generation: int = 1) -> CursorMark:
 
 
 def publication(key: str, account: AccountId = ALICE, number: int = 1) -> Publication:
-    return Publication("tests", key, b"content-of-16-by", account, record(number))
+    return published(key, account, record(number))
+
+
+def published(key: str, account: AccountId, made: Record) -> Publication:
+    return Publication(
+        publisher="tests",
+        key=key,
+        content=b"content-of-16-by",
+        device=PHONE,
+        number=1,
+        intent=Intent(Kind.MESSAGE, direct(account, account)),
+        record=made,
+        account=account,
+    )
 
 
 # ---------------------------------------------------------------- gathering
@@ -185,15 +209,48 @@ async def test_a_transaction_holds_so_many_messages_and_the_rest_follows_in_orde
     async with working(storage) as office:
         await office.opened()
         storage.works.clear()
-        many = limits.COMMIT_MESSAGES_MAX // 1024 + 2
+        many = limits.COMMIT_ENTRIES_MAX // 2048 + 2
         for each in range(many):
             office.send(submission(*range(each * 1024 + 1, each * 1024 + 1025)))
         await office.until(lambda: len(office.diary) == many)
         sizes = [sum(len(each.drafts) for each in work.submissions) for work in storage.works]
-        assert max(sizes) <= limits.COMMIT_MESSAGES_MAX
+        assert max(sizes) * 2 <= limits.COMMIT_ENTRIES_MAX
         assert len(sizes) == 2
         numbers = [number for each in office.diary for number in accepted(each)]
         assert numbers == list(range(1, many * 1024 + 1))
+
+
+async def test_what_was_refused_for_now_is_not_overtaken_by_what_waits_already() -> None:
+    storage = GatedStorage()
+    async with working(storage) as office:
+        await office.opened()
+        lane = Lane()
+        storage.gate.clear()
+        unanswered = submission(1)
+        [first] = unanswered.drafts
+        asked = structs.replace(first, refusal=errors.POLICY_UNAVAILABLE)
+        office.send(replace(unanswered, drafts=(asked,)), lane)
+        await office.until(lambda: len(storage.works) == 2)
+        office.send(submission(2), lane)  # of the next transaction
+        storage.gate.set()
+        await office.until(lambda: len(office.diary) == 2)
+        assert [refusals(each) for each in office.diary] == [{errors.POLICY_UNAVAILABLE}] * 2
+        assert (await storage.heads([ALICE]))[ALICE] == 0
+
+
+async def test_what_was_accepted_before_holds_nobody_up() -> None:
+    async with working(GatedStorage()) as office:
+        await office.opened()
+        lane = Lane()
+        office.send(submission(1), lane)
+        await office.until(lambda: len(office.diary) == 1)
+        known = submission(1)
+        [first] = known.drafts
+        asked = structs.replace(first, refusal=errors.POLICY_UNAVAILABLE)
+        office.send(replace(known, drafts=(asked,)), lane)
+        office.send(submission(2), lane)
+        await office.until(lambda: len(office.diary) == 3)
+        assert [accepted(each) for each in office.diary] == [[1], [1], [2]]
 
 
 async def test_everybody_is_answered_before_anybody_is_woken() -> None:
@@ -331,7 +388,7 @@ async def test_publications_count_as_waiting() -> None:
         large = record(1, bytes(limits.BODY_BYTES_MAX))
         promises = []
         for each in range(4096):
-            made = Publication("tests", str(each), b"content-of-16-by", ALICE, large)
+            made = published(str(each), ALICE, large)
             promises.append(office.committer.publish(made))
             if promises[-1].done():
                 break
@@ -367,7 +424,7 @@ async def test_a_disk_that_is_really_full_is_definite_and_service_goes_on(tmp_pa
             office.send(submission(sent, body=bytes(30_000)), lane)
             await office.until(partial(office.has_answered, sent))
         assert refusals(office.diary[-1]) == {errors.STORAGE_FULL}
-        large = Publication("tests", "k", b"content-of-16-by", ALICE, record(1, bytes(30_000)))
+        large = published("k", ALICE, record(1, bytes(30_000)))
         assert await office.committer.publish(large) is errors.SERVICE_FULL
         assert office.failures == []
 
@@ -554,3 +611,151 @@ async def test_draining_with_a_full_disk_ends() -> None:
         storage.failure = StorageError("full", definite=True)
         office.committer.save_cursor(mark(1, opening.epoch))
         office.send(submission(1))
+
+
+# ---------------------------------------------------------------- fairness
+
+
+def writing_to(group: str, count: int, device: Any = PHONE, first: int = 1) -> Submission:
+    """Messages to a group, drafted as if they were direct ones."""
+    made = submission(*range(first, first + count), device=device)
+    intent = Intent(Kind.MESSAGE, ConversationId(group))
+    return replace(made, drafts=tuple(structs.replace(each, intent=intent) for each in made.drafts))
+
+
+async def founded(storage: Storage, members: int) -> None:
+    """A group of Alice's."""
+    others = tuple(AccountId(f"member-{each}") for each in range(members - 1))
+    for each in others:
+        await storage.create_account(each)
+    change = Change(Action.CREATE, others, ())
+    intent = Intent(Kind.SYSTEM, ConversationId("team"), None, change)
+    made = replace(publication("founded"), intent=intent, account=None, actor=ALICE)
+    assert isinstance((await storage.commit(Work(publications=(made,)))).publications[0], Accepted)
+
+
+async def opened_by_bob(office: Office) -> None:
+    await office.storage.create_device(BOB, TABLET, "", "pc", b"bob's")
+    office.committer.open(OpeningRequest(BOB, TABLET, 1, INSTANCE, None), office.diary.append)
+    await office.until(lambda: bool(office.diary))
+    assert isinstance(office.diary.pop(), Opening)
+
+
+def from_bob(*numbers: int) -> Submission:
+    made = submission(*numbers, device=TABLET)
+    drafts = tuple(structs.replace(each, account=BOB) for each in made.drafts)
+    return replace(made, drafts=drafts)
+
+
+async def test_a_flood_leaves_room_for_whoever_comes_next() -> None:
+    storage = GatedStorage()
+    async with working(storage) as office:
+        await office.opened()
+        await opened_by_bob(office)
+        storage.works.clear()
+        for each in range(4):
+            office.send(submission(*range(each * 1024 + 1, each * 1024 + 1025)))
+        office.send(from_bob(1))
+        flooded: list[int] = []
+        async with asyncio.timeout(20):
+            while len(flooded) < 4096:
+                await asyncio.sleep(0)
+                flooded = [each.number for piece in office.diary for each in piece][:-1]
+        share = limits.COMMIT_SHARE_ENTRIES_MAX // 2
+        first = storage.works[0].submissions
+        assert [len(each.drafts) for each in first] == [share, 1]
+        assert all(
+            sum(len(each.drafts) for each in work.submissions) <= share + 1
+            for work in storage.works
+        )
+        pieces = [
+            each.drafts[0].number
+            for work in storage.works
+            for each in work.submissions
+            if each.device == PHONE
+        ]
+        assert pieces == sorted(pieces)
+
+
+async def test_an_opening_never_waits_behind_a_flood() -> None:
+    storage = GatedStorage()
+    async with working(storage) as office:
+        await office.opened()
+        storage.gate.clear()
+        for each in range(8):
+            office.send(submission(*range(each * 1024 + 1, each * 1024 + 1025)))
+        await office.until(lambda: len(storage.works) == 2)
+        office.open(LAPTOP)
+        storage.gate.set()
+        await office.until(lambda: any(isinstance(each, Opening) for each in office.diary))
+        assert len(storage.works[2].openings) == 1
+
+
+async def test_a_transaction_is_bounded_by_the_entries_that_it_writes() -> None:
+    storage = GatedStorage()
+    async with working(storage) as office:
+        await office.opened()
+        await founded(storage, 300)
+        storage.works.clear()
+        for each in range(3):
+            office.send(writing_to("team", 40, first=each * 40 + 1))
+        await office.until(lambda: sum(map(len, office.diary)) == 120)
+        sizes = [sum(len(each.drafts) for each in work.submissions) for work in storage.works]
+        unknown, *known = sizes
+        assert unknown == limits.COMMIT_ENTRIES_MAX // limits.MEMBERS_MAX
+        assert known[0] == limits.COMMIT_ENTRIES_MAX // 300
+        assert [number for each in office.diary for number in accepted(each)] == list(range(1, 121))
+
+
+async def test_who_writes_to_a_group_is_charged_for_its_size() -> None:
+    storage = MemoryStorage()
+    async with working(storage) as office:
+        charged: list[tuple[AccountId, int]] = []
+        office.committer._charge = lambda account, entries: charged.append((account, entries))
+        await office.opened()
+        await founded(storage, 30)
+        office.send(submission(1))
+        office.send(writing_to("team", 2, first=2))
+        office.send(writing_to("nowhere", 1, first=4))
+        await office.until(lambda: len(office.diary) == 3)
+        assert [each for each in charged if each[1]] == [(ALICE, 56)]
+
+
+async def test_an_account_with_much_waiting_is_crowded_and_nobody_else() -> None:
+    storage = GatedStorage()
+    async with working(storage) as office:
+        await office.opened()
+        storage.gate.clear()
+        sent = 0
+        while not office.committer.crowded(ALICE):
+            sent += 1
+            office.send(submission(sent, body=bytes(limits.BODY_BYTES_MAX)))
+        assert sent * limits.BODY_BYTES_MAX < limits.COMMITTER_ACCOUNT_CROWDED_BYTES * 1.1
+        assert not office.committer.crowded(BOB)
+        storage.gate.set()
+        await office.until(lambda: sum(map(len, office.diary)) == sent)
+        assert not office.committer.crowded(ALICE)
+
+
+# ---------------------------------------------------------------- notes
+
+
+def test_a_note_is_saved_as_a_cursor_is() -> None:
+    async def play() -> None:
+        storage = GatedStorage()
+        async with working(storage) as office:
+            await office.opened()
+            commits = len(storage.works)
+            office.committer.note_verdict(VerdictNote(PHONE, 1, "welcome"))
+            office.committer.note_verdict(VerdictNote(PHONE, 0, "of an older session"))
+            await asyncio.sleep(limits.CURSOR_SAVE_DELAY_S * 0.99)
+            assert len(storage.works) == commits
+            storage.failure = StorageError("full", definite=True)
+            await asyncio.sleep(limits.CURSOR_SAVE_DELAY_S * 2.1)
+            assert [work.notes for work in storage.works[commits:]] == [
+                (VerdictNote(PHONE, 1, "welcome"),)
+            ] * 2
+            await asyncio.sleep(limits.CURSOR_SAVE_DELAY_S * 5)
+            assert len(storage.works) == commits + 2
+
+    in_virtual_time(play())

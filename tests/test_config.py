@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from syncd.__main__ import parser
+from syncd.commands.parser import parser
 from syncd.config import Config, ConfigError, flag, read_config, table, variable
 from syncd.model import CursorScope
 
@@ -56,6 +56,15 @@ def test_the_environment_may_name_the_file(tmp_path: Path) -> None:
         ({"allowed_origins": "https://A.example"}, "--allowed-origins must be origins"),
         ({"allowed_origins": "https://u@a.example"}, "--allowed-origins must be origins"),
         ({"allowed_origins": "https://a.example:99999"}, "--allowed-origins must be origins"),
+        ({"policy_url": "policy"}, "--policy-url must be a URL"),
+        ({"policy_url": "ftp://a.example/"}, "--policy-url must be a URL"),
+        ({"policy_url": "http://"}, "--policy-url must be a URL"),
+        ({"policy_url": "http://u:p@a.example/"}, "--policy-url must be a URL"),
+        ({"policy_url": "http://a.example:99999/"}, "--policy-url must be a URL"),
+        ({"policy_url": "http://a.example/a b"}, "--policy-url must be a URL"),
+        ({"recall_within_s": "-1"}, "--recall-within-s must be a whole number of seconds"),
+        ({"recall_within_s": "2m"}, "--recall-within-s must be"),
+        ({"recall_within_s": "9999999999"}, "--recall-within-s must be"),
     ],
 )
 def test_a_setting_that_cannot_be_meant_is_one_sentence(
@@ -95,6 +104,36 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_several_origins_are_told_apart() -> None:
     config = read_config({"allowed_origins": "https://a.example, http://[::1]:8080,"}, {})
     assert config.allowed_origins == ("https://a.example", "http://[::1]:8080")
+
+
+def test_what_decides_and_for_how_long_a_message_may_be_recalled(tmp_path: Path) -> None:
+    file = tmp_path / "syncd.toml"
+    file.write_text('policy_url = "http://[::1]:9/decide?for=me"\nrecall_within_s = 120\n')
+    config = read_config({}, {}, str(file))
+    assert (config.policy_url, config.recall_within_s) == ("http://[::1]:9/decide?for=me", 120)
+    assert read_config({}, {"SYNCD_POLICY_URL": ""}, str(file)).policy_url == ""
+
+
+def test_everything_is_kept_where_nothing_else_is_said() -> None:
+    assert (Config().retain_days, Config().retain_entries) == (0, 0)
+    config = read_config({"retain_days": "30"}, {"SYNCD_RETAIN_ENTRIES": "100000"})
+    assert (config.retain_days, config.retain_entries) == (30, 100_000)
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        ("retain_days", "-1"),
+        ("retain_days", "36501"),
+        ("retain_days", "1.5"),
+        ("retain_entries", "many"),
+        ("retain_entries", "-1"),
+        ("retain_entries", ""),
+    ],
+)
+def test_a_retention_that_cannot_be_meant(setting: str, text: str) -> None:
+    with pytest.raises(ConfigError, match="must be a whole number"):
+        read_config({setting: text}, {})
 
 
 def test_there_are_few_settings() -> None:

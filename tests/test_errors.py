@@ -46,7 +46,7 @@ def test_a_message_code_says_by_its_range_whether_to_retry(row: Refusal) -> None
 @pytest.mark.parametrize("row", of(Scope.HTTP), ids=lambda row: row.name)
 def test_an_http_refusal_has_an_error_status(row: Refusal) -> None:
     assert 400 <= row.code <= 599
-    assert row.reconnect is (row.code >= 500)
+    assert row.reconnect is (row.code >= 500 or row.code == 429)
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.scope.value}-{row.name}")
@@ -54,6 +54,13 @@ def test_every_row_explains_itself(row: Refusal) -> None:
     assert row.name == row.name.lower()
     assert row.name.replace("_", "").isalnum()
     assert row.text.endswith(".")
+
+
+@pytest.mark.parametrize("row", errors.AS_HTTP, ids=lambda row: row.name)
+def test_over_http_a_refusal_of_a_message_means_the_same(row: Refusal) -> None:
+    there = errors.AS_HTTP[row]
+    assert (row.scope, there.scope) == (Scope.MESSAGE, Scope.HTTP)
+    assert (there.reconnect, there.definite) == (row.reconnect, row.definite)
 
 
 def test_close_names_fit_a_close_frame() -> None:

@@ -23,18 +23,30 @@ class Wing(NamedTuple):
 
 
 WINGS = {
-    "ground": Wing(0, ("model", "errors", "limits", "chain")),
+    "ground": Wing(
+        0,
+        (
+            "model",
+            "membership",
+            "errors",
+            "limits",
+            "chain",
+            "heading",
+            "checksum", "allowance",
+            "persisted_clock",
+        ),
+    ),
     "wire": Wing(1, ("wire",)),
     "protocol": Wing(2, ("protocol",)),
     # Storage keeps entries as bytes; it never sees a frame.
     "storage": Wing(3, ("storage",), never=("wire", "protocol")),
-    "delivery": Wing(4, ("committer", "reader", "wakeups")),
+    "delivery": Wing(4, ("committer", "lanes", "turns", "fan_outs", "reader", "damages", "wakeups", "policy", "retention", "badges")),
     # Accounts and platforms know nothing of sync: a session asks them, in their words.
     "identity": Wing(4, ("identity",), never=("wire", "protocol")),
     "platform": Wing(4, ("platform",), never=("wire", "protocol")),
     "server": Wing(5, ("server",)),
     "client": Wing(5, ("client",)),
-    "top": Wing(6, ("__main__", "config", "document")),
+    "top": Wing(6, ("__main__", "commands", "config", "document")),
 }
 WING_OF = {module: name for name, wing in WINGS.items() for module in wing.modules}
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from syncd import __version__
-from syncd.__main__ import DECLINED, DONE, UNREACHABLE, USAGE, main
+from syncd.__main__ import main
+from syncd.commands.outcome import DECLINED, DONE, UNREACHABLE, USAGE
 from syncd.storage.sqlite import LOCK_NAME
 
 Ran = tuple[int, str, str]
@@ -80,9 +81,11 @@ def test_devices_are_shown_in_columns(run: Callable[..., Ran]) -> None:
     status, out, _ = run("devices", "alice")
     titles, one, other = out.splitlines()
     assert status == DONE
-    assert titles.split() == ["device", "platform", "cursor", "head", "sent", "state", "name"]
-    assert one.endswith("active  PC1")
-    assert other.endswith("active  the other PC")
+    assert titles.split() == (
+        ["device", "platform", "cursor", "head", "lag", "sent", "state", "verdict", "name"]
+    )
+    assert one.endswith("active  -        PC1")
+    assert other.endswith("active  -        the other PC")
 
 
 def test_a_token_is_rotated(run: Callable[..., Ran]) -> None:
@@ -182,7 +185,7 @@ def test_help_tells_every_exit_status(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(SystemExit):
         main(["--help"])
     shown = capsys.readouterr().out
-    for status in ("0  ", "1  ", "2  ", "3  ", "70 "):
+    for status in ("0  ", "1  ", "2  ", "3  ", "4  ", "70 "):
         assert f"\n  {status}" in shown
 
 
@@ -228,7 +231,7 @@ def test_a_store_that_is_held_in_silence_is_not_written(
     run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("token", "alice", "--device-name", "PC1", "--platform", "pc")
-    monkeypatch.setattr("syncd.__main__._ANSWERING_SOON_S", 0.0)
+    monkeypatch.setattr("syncd.commands.asking.ANSWERING_SOON_S", 0.0)
     with (tmp_path / "store" / LOCK_NAME).open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         status, out, err = run("token", "alice", "--device-name", "PC2", "--platform", "pc")

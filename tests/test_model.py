@@ -14,6 +14,7 @@ from syncd.model import (
     direct,
     is_account,
     is_device,
+    is_group,
     members_of_direct,
 )
 
@@ -55,6 +56,13 @@ def test_a_direct_conversation_is_the_same_from_either_side(
     assert conversation == direct(other, one)
     assert members_of_direct(conversation) == tuple(sorted((one, other)))
     assert len(conversation) <= limits.CONVERSATION_CHARACTERS_MAX
+
+
+@given(accounts, accounts)
+def test_no_group_is_a_direct_conversation(one: AccountId, other: AccountId) -> None:
+    assert is_group(one)
+    assert members_of_direct(one) is None
+    assert not is_group(direct(one, other))
 
 
 @given(accounts, accounts, accounts, accounts)
@@ -105,4 +113,11 @@ def test_an_identity_is_a_device_and_a_number_from_one(fields: tuple[object, ...
 
 
 def test_the_number_of_a_kind_never_changes() -> None:
-    assert {kind.name: kind.value for kind in Kind} == {"MESSAGE": 1}
+    assert {kind.name: kind.value for kind in Kind} == {
+        "MESSAGE": 1,
+        "EDIT": 2,
+        "RECALL": 3,
+        "DELETE": 4,
+        "READ": 5,
+        "SYSTEM": 6,
+    }

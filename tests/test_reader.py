@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
-from syncd.model import OpeningRequest, Page, ReadRequest, Work
+import pytest
+
+from syncd.model import AccountId, OpeningRequest, Page, ReadRequest, Work
 from syncd.reader import Reader
-from syncd.storage import StorageError
+from syncd.storage import Damaged, StorageError
 from syncd.storage.memory import MemoryStorage
 from tests.drafts import ALICE, BOB, PHONE, submission
 
@@ -141,3 +143,36 @@ async def test_an_idle_reader_asks_for_nothing() -> None:
         for _ in range(10):
             await asyncio.sleep(0)
         assert len(storage.calls) == 1
+
+
+class HurtStorage(MemoryStorage):
+    """The reference backend, in which the logs of some accounts are damaged."""
+
+    def __init__(self, *hurt: AccountId) -> None:
+        super().__init__()
+        self.hurt = set(hurt)
+
+    async def read(self, requests: Sequence[ReadRequest]) -> list[Page]:
+        for request in requests:
+            if request.account in self.hurt:
+                raise Damaged(f"the log of {request.account} is damaged: near {request.after}")
+        return await super().read(requests)
+
+
+async def test_a_damaged_log_takes_no_other_with_it_and_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage = HurtStorage(BOB)
+    await storage.create_account(ALICE)
+    reader = Reader(storage)
+    running = asyncio.create_task(reader.run())
+    for _ in range(3):
+        futures = [asked(reader, ReadRequest(each, 0, 100)) for each in (ALICE, BOB)]
+        sound, hurt = await asyncio.gather(*futures)
+        assert sound is not None
+        assert hurt is None
+    assert await asked(reader, ReadRequest(BOB, 7, 100)) is None
+    running.cancel()
+    await asyncio.wait([running])
+    told = [record.__dict__["facts"]["what"] for record in caplog.records]
+    assert told == [f"the log of {BOB} is damaged: near {after}" for after in (0, 7)]

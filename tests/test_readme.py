@@ -18,7 +18,8 @@ from syncd import client
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-RECEIVE, SEND, EMBED = PYTHON
+RECEIVE, SEND, FRIENDS, EMBED = PYTHON
+SHOWN = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
 ADDRESS = "127.0.0.1:8470"
 
 
@@ -65,6 +66,21 @@ async def test_the_example_that_sends_reaches_the_example_that_receives(
             await process.wait()
 
 
+async def test_three_devices_of_two_people_show_the_same_as_is_printed(
+    server: LiveServer, tmp_path: Path
+) -> None:
+    talking = await run(server, FRIENDS, tmp_path)
+    try:
+        key = await server.api_key()
+        said, _ = await asyncio.wait_for(talking.communicate(f"{key}\n".encode()), 30)
+    finally:
+        if talking.returncode is None:
+            talking.kill()
+        await talking.wait()
+    assert talking.returncode == 0
+    assert said.decode().removeprefix("API key: ") in SHOWN
+
+
 async def test_the_embedded_application_syncs_under_its_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +122,7 @@ def test_every_relative_link_leads_somewhere() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-def test_the_embedding_example_is_short() -> None:
-    code = [line for line in EMBED.splitlines() if line.strip()]
-    assert len(code) <= 15
+@pytest.mark.parametrize(("example", "lines_max"), [(EMBED, 15), (FRIENDS, 45)])
+def test_an_example_is_short(example: str, lines_max: int) -> None:
+    code = [line for line in example.splitlines() if line.strip()]
+    assert len(code) <= lines_max

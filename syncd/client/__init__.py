@@ -38,19 +38,25 @@ from syncd.client.memory_store import MemoryStore
 from syncd.client.socket import Dialler
 from syncd.client.sqlite_store import SqliteStore
 from syncd.client.store import ClientStore, OldEntry, Pending, PendingState
+from syncd.membership import Action, Change, Role, read_change
 from syncd.model import Accepted, Identity, Kind, Refused
 from syncd.protocol.client import Client, Settings
-from syncd.protocol.client_commands import News, Unreachable
+from syncd.protocol.client_commands import Floored, News, Signalled, Unreachable
 from syncd.protocol.client_events import Mark
+from syncd.protocol.unread import Unread
+from syncd.protocol.view import Shown, View
 from syncd.wire.codec import JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL, codec_for
 
 __all__ = [
     "Accepted",
+    "Action",
+    "Change",
     "ClientError",
     "ClientStore",
     "Closed",
     "Device",
     "Fenced",
+    "Floored",
     "Identity",
     "Item",
     "Kind",
@@ -60,8 +66,11 @@ __all__ = [
     "Pending",
     "PendingState",
     "Refused",
+    "Role",
     "SendRefused",
     "ServerSkipped",
+    "Shown",
+    "Signalled",
     "SqliteStore",
     "Stopped",
     "StoreError",
@@ -69,7 +78,10 @@ __all__ = [
     "StoreMismatch",
     "StoreUnusable",
     "Unreachable",
+    "Unread",
+    "View",
     "connect",
+    "read_change",
     "sync_address",
 ]
 

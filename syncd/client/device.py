@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
@@ -18,7 +18,8 @@ from syncd.client.exceptions import (
 )
 from syncd.client.interpreter import Interpreter, Request
 from syncd.client.socket import Dialler
-from syncd.client.store import ClientStore, Enqueued, OldEntry, Outgoing, Pending
+from syncd.client.store import ClientStore, Enqueued, OldEntry, Outgoing, Pending, Run
+from syncd.client.verbs import Verbs
 from syncd.client.waiting import Bell
 from syncd.model import (
     Accepted,
@@ -38,7 +39,7 @@ from syncd.protocol import client_commands as commands
 from syncd.protocol import client_events as events
 from syncd.protocol.client import Client
 from syncd.protocol.client_table import State
-from syncd.wire.frames import Entry, Verdict
+from syncd.wire.frames import Entry, Signal, Verdict
 
 _HANDED_DELAY_S = 1.0
 """Within a long run of entries, how often the application's progress is noted."""
@@ -50,9 +51,11 @@ class Item(NamedTuple):
     seq: Seq
     epoch: Epoch
     entry: Entry
+    era: int
+    """Of the device's store: with another one the log is told again, from its floor on."""
 
 
-class Device:
+class Device(Verbs):
     """Made by `connect`. One task at a time may iterate; any number may send and wait.
 
     Iterating yields the log's entries in order, across restarts and reconnects; asking for the
@@ -108,6 +111,11 @@ class Device:
         return self._client.place.stored
 
     @property
+    def floor(self) -> Seq:
+        """Up to where retention dropped the log, as far as it was heard: what `View.trim` takes."""
+        return self._client.floor
+
+    @property
     def state(self) -> str:
         """The client's state, by its name in the state table."""
         return self._client.state.value if self._end is None else State.STOPPED.value
@@ -135,6 +143,22 @@ class Device:
         """
         return await self._store.call(lambda shelf: shelf.old())
 
+    async def history(self) -> AsyncIterator[Item]:
+        """Every entry of the log that the store still holds, finished or not; none twice, unless
+        the log is told again meanwhile (then with another era).
+
+        With a durable store a new run makes its view from it, then iterates from where the last run
+        had come; a memory store lets go of what was finished.
+        """
+        era, place = self._client.place.era, 0
+        while (run := await self._read(era, place)) is not None:
+            if run.era != era:
+                era, place = run.era, 0
+                continue
+            for item in _items(run):
+                yield item
+            place = run.prev + len(run.entries)
+
     # -------------------------------------------------------- entries
 
     def __aiter__(self) -> Device:
@@ -150,18 +174,19 @@ class Device:
         self._finish(self._given)
         while True:
             heard = self._bell.rings
-            run = await self._store.call(lambda shelf: shelf.read(self._era, self._place))
+            run = await self._read(self._era, self._place)
             if run is not None:
                 break
             self._raise_if_over(at_end=StopAsyncIteration())
             await self._bell.wait(heard)
-        first = run.prev + 1
-        seqs = range(first, first + len(run.entries))
-        self._items = map(Item, seqs, repeat(run.epoch), run.entries)
-        self._era, self._place, self._given = run.era, seqs[-1], run.prev
-        if self._handing is None and len(seqs) > 1:
+        self._items = _items(run)
+        self._era, self._place, self._given = run.era, run.prev + len(run.entries), run.prev
+        if self._handing is None and len(run.entries) > 1:
             self._note_progress()
         return await self.__anext__()
+
+    async def _read(self, era: int, after: Seq) -> Run | None:
+        return await self._store.call(lambda shelf: shelf.read(era, after))
 
     def _finish(self, seq: Seq) -> None:
         if self._era >= 0:
@@ -243,14 +268,26 @@ class Device:
             # with every reconnect, and nothing behind it would ever be sent.
             if len(each.body) > limits.BODY_BYTES_MAX:
                 raise SendRefused(errors.TOO_LARGE)
-            if not 1 <= len(each.conversation) <= limits.CONVERSATION_CHARACTERS_MAX:
-                raise ValueError(f"no conversation has this id: {each.conversation!r}")
+            _conversation(each.conversation)
         self._raise_if_over()
         request = Request(outgoing, asyncio.get_running_loop().create_future())
         self._requests.add(request)
         request.queued.add_done_callback(lambda _: self._requests.discard(request))
         self._interpreter.tell(request)
         return request
+
+    def signal(self, conversation: str, kind: int, body: bytes = b"") -> None:
+        """Tell the connected devices of a conversation's members something that is true just now;
+        lost without a word where there is no connection.
+
+        kind: 1 = typing, 2 = here, 3 = away. Others hear it as Signalled, through `hear`.
+        Raises ValueError for a body of more than 256 bytes.
+        """
+        if len(body) > limits.SIGNAL_BYTES_MAX:
+            raise ValueError(f"a signal has at most {limits.SIGNAL_BYTES_MAX} bytes")
+        self._raise_if_over()
+        frame = Signal(_conversation(conversation), kind, body)
+        self._interpreter.tell(events.Signalling(frame))
 
     # -------------------------------------------------------- the end
 
@@ -328,6 +365,18 @@ class Device:
 
     def changed(self) -> None:
         self._bell.ring()
+
+
+def _items(run: Run) -> Iterator[Item]:
+    seqs = range(run.prev + 1, run.prev + 1 + len(run.entries))
+    return map(Item, seqs, repeat(run.epoch), run.entries, repeat(run.era))
+
+
+def _conversation(text: str) -> ConversationId:
+    """The id, where it may cross the wire: whether there is such a conversation is judged there."""
+    if not 1 <= len(text) <= limits.CONVERSATION_CHARACTERS_MAX:
+        raise ValueError(f"no conversation has this id: {text!r}")
+    return ConversationId(text)
 
 
 def _error(reason: commands.StopReason | BaseException) -> BaseException:

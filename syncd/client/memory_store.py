@@ -26,6 +26,7 @@ from syncd.client.store import (
     Run,
     Shelf,
     entry_of,
+    is_again,
     only_local,
 )
 from syncd.limits import REMEMBERED_MESSAGES
@@ -143,8 +144,9 @@ class MemoryShelf:
                 self._add_again(self._old[device, number].entry)
 
     def _add_again(self, entry: Entry) -> None:
-        if entry.number not in self._by_number:
-            self._add(message_of(entry)).put_back = True
+        message = message_of(entry)
+        if message is not None and entry.number not in self._by_number:
+            self._add(message).put_back = True
             self._kept.know(entry.number)
 
     def _number_waiting(self) -> tuple[tuple[int, int], ...]:
@@ -193,8 +195,11 @@ class MemoryShelf:
             self._note_strangers(command.entries)
         if self._old:
             for entry in command.entries:
-                old = self._old.pop((entry.device, entry.number), None)
-                if old is not None and entry.device == kept.device:
+                old = self._old.get((entry.device, entry.number))
+                if old is None or not is_again(old.entry, entry):
+                    continue
+                del self._old[entry.device, entry.number]
+                if entry.device == kept.device:
                     self._refused_old.discard(entry.number)
                     self._keep_own(entry)
         return events.BatchStored(command.position, command.echoes, self._mark_old())

@@ -18,6 +18,7 @@ from syncd.client.store import (
     Pending,
     PendingState,
     entry_of,
+    is_again,
     only_local,
 )
 from syncd.model import AccountId, DeviceId, Outcome, Refused
@@ -122,10 +123,10 @@ class SqliteOutbox:
         if self._has_old:
             rows = self._db.execute(_LOST, (verdict.device, verdict.sent)).fetchall()
             lost += (_entry.decode(entry) for (entry,) in rows)
-        for entry in lost:
-            if self._db.execute(_IS_QUEUED, (entry.number,)).fetchone() is None:
-                self.queue([message_of(entry)], put_back=True)
-                self._kept.know(entry.number)
+        for message in filter(None, map(message_of, lost)):
+            if self._db.execute(_IS_QUEUED, (message.number,)).fetchone() is None:
+                self.queue([message], put_back=True)
+                self._kept.know(message.number)
         self._has_put_back |= count + len(lost) > 0
 
     def number_waiting(self) -> tuple[tuple[int, int], ...]:
@@ -180,8 +181,12 @@ class SqliteOutbox:
         if self._has_old:
             self._db.executemany(
                 "DELETE FROM old WHERE device = ? AND number = ?",
-                ((entry.device, entry.number) for entry in entries),
+                [(entry.device, entry.number) for entry in entries if self._is_old(entry)],
             )
+
+    def _is_old(self, entry: Entry) -> bool:
+        known = self._find_old(entry.device, entry.number)
+        return known is not None and is_again(known.entry, entry)
 
     def old(self) -> list[OldEntry]:
         """See Shelf."""

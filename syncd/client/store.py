@@ -170,6 +170,16 @@ def entry_of(message: Message, account: AccountId, device: DeviceId) -> Entry:
     )
 
 
+def is_again(old: Entry, seen: Entry) -> bool:
+    """Whether the log shows an old entry of this identity again. Its time may be another one, and
+    its body may be erased; but where a device and the server were both restored, the number was
+    given anew, and the old entry is another message, which nothing else shows."""
+    shown = (seen.kind, seen.conversation, seen.target)
+    if (old.kind, old.conversation, old.target) != shown:
+        return False
+    return old.body == seen.body or old.body is None or seen.body is None
+
+
 def only_local(
     known: OldEntry | None, message: Message, account: AccountId, device: DeviceId
 ) -> OldEntry:

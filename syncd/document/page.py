@@ -40,6 +40,8 @@ def places() -> dict[str, str]:
         "frames.server": tables.server_frames(),
         "records": tables.records(),
         "kinds": tables.kinds(),
+        "changes": tables.changes(),
+        "signals": tables.signals(),
         "reasons": tables.reasons(),
         "refusals.socket": tables.socket_refusals(),
         "refusals.message": tables.message_refusals(),

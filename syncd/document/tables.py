@@ -13,8 +13,10 @@ from msgspec import inspect as shapes
 
 from syncd import errors, limits
 from syncd.errors import Refusal, Scope
+from syncd.membership import Action
 from syncd.model import Chain, Epoch, Identity, Kind, Position
 from syncd.protocol import session_table
+from syncd.protocol.signalling import SignalKind
 from syncd.protocol.verdict import Reason
 from syncd.wire import frames
 from syncd.wire.json_twin import frame_name
@@ -48,6 +50,39 @@ _REASONS = {
     Reason.FORKED: "the chain at the position differs: the server lost entries and wrote others",
 }
 
+_KINDS = {
+    Kind.MESSAGE: ("none", "every member's log", "something for people to read"),
+    Kind.EDIT: ("own message", "every member's log", "the target has this body from now on"),
+    Kind.RECALL: ("own message", "every member's log", "the target shall no longer be shown"),
+    Kind.DELETE: (
+        "message or system",
+        "the own account's log",
+        "the target is no longer shown on the own devices",
+    ),
+    Kind.READ: ("any entry", "the own account's log", "the conversation is read up to the target"),
+    Kind.SYSTEM: (
+        "none",
+        "the logs of who is a member before or after",
+        "a change of a group's members; the body says which",
+    ),
+}
+
+_CHANGES = {
+    Action.CREATE: (
+        "anybody",
+        "make the group of `members` and `owners`; the sender becomes an owner",
+    ),
+    Action.ADD: ("an owner", "take in, or change the role of who is in"),
+    Action.REMOVE: ("an owner", "take out those under `members`; `owners` stays empty"),
+    Action.LEAVE: ("any member", "go; names nobody"),
+}
+
+_SIGNALS = {
+    SignalKind.TYPING: "somebody writes here just now",
+    SignalKind.HERE: "somebody looks at the conversation, until away is said",
+    SignalKind.AWAY: "no more",
+}
+
 CROSS_THE_WIRE = (
     "INTEGER_MAX",
     "ACCOUNT_CHARACTERS_MAX",
@@ -58,6 +93,11 @@ CROSS_THE_WIRE = (
     "CLIENT_FRAME_BYTES_MAX",
     "SERVER_FRAME_BYTES_MAX",
     "BODY_BYTES_MAX",
+    "SIGNAL_BYTES_MAX",
+    "SIGNALS_PER_SECOND",
+    "SIGNALS_BURST",
+    "PRESENCES_MAX",
+    "MEMBERS_MAX",
     "ENTRY_BYTES_MAX",
     "BATCH_BYTES_MAX",
     "WINDOW_BYTES_MIN",
@@ -67,6 +107,7 @@ CROSS_THE_WIRE = (
     "UNANSWERED_MESSAGES_MAX",
     "REMEMBERED_MESSAGES",
     "HELLO_TIMEOUT_S",
+    "ADMITTING_TIMEOUT_S",
     "HEARTBEAT_INTERVAL_S",
     "HEARTBEATS_MISSED_MAX",
     "WRITE_STALLED_TIMEOUT_S",
@@ -199,7 +240,20 @@ def records() -> str:
 
 def kinds() -> str:
     """The kinds of entries."""
-    return rows(("number", "kind"), ((kind.value, kind.name.lower()) for kind in Kind))
+    lines = [(kind.value, kind.name.lower(), *_KINDS[kind]) for kind in Kind]
+    return rows(("number", "kind", "target", "goes to", "meaning"), lines)
+
+
+def changes() -> str:
+    """What a system message may change."""
+    lines = [(f"`{action.value}`", *_CHANGES[action]) for action in Action]
+    return rows(("action", "by", "meaning"), lines)
+
+
+def signals() -> str:
+    """The kinds of signals."""
+    lines = [(kind.value, kind.name.lower(), _SIGNALS[kind]) for kind in SignalKind]
+    return rows(("number", "kind", "meaning"), lines)
 
 
 def reasons() -> str:

@@ -130,7 +130,9 @@ class Socket:
                 codec = codec_for(MSGPACK_SUBPROTOCOL)
                 data = codec.batch(prev, page.to, page.entries, page.chain, page.head)
                 self._hear(codec.decode_server(data))
-            case commands.Alarm() | commands.Close():
+            case commands.NoteVerdict():
+                pass  # operators see it, nobody on the line
+            case commands.Signal() | commands.Alarm() | commands.Close():
                 raise AssertionError(f"the example is about a good day, not about {command}")
 
     def _append(self, work: Work) -> None:

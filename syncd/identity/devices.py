@@ -59,7 +59,7 @@ def hash_of_secret(text: str) -> bytes:
     return sha256(text.encode("ascii")).digest()
 
 
-def facts(device: Device) -> dict[str, str | int | bool]:
+def facts(device: Device) -> dict[str, str | int | bool | None]:
     """A device as an operator or an API sees it."""
     return {
         "device": device.device,
@@ -70,7 +70,9 @@ def facts(device: Device) -> dict[str, str | int | bool]:
         "epoch": device.epoch.hex(),
         "cursor": device.cursor,
         "head": device.head,
+        "lag": device.head - device.cursor,
         "sent": device.sent,
+        "verdict": device.verdict,
     }
 
 

@@ -19,6 +19,7 @@ from syncd.protocol import client_events as events
 from syncd.protocol.backoff import Backoff
 from syncd.protocol.client_codes import end_of, message_refusal
 from syncd.protocol.client_table import TABLE, State
+from syncd.protocol.client_verdict import contradicts, mismatch, skipped
 from syncd.protocol.outbox import Outbox
 from syncd.protocol.place import Place
 from syncd.wire import frames
@@ -57,6 +58,8 @@ class Client:
         self.state = State.LOADING
         self.place = Place(settings.window, settings.cursor or not settings.durable)
         self.head: Seq = 0
+        self.floor: Seq = 0
+        """The newest floor that was heard of this past; but for a reset it never falls."""
         self.account: AccountId | None = None
         self.device: DeviceId | None = None
         self._settings = settings
@@ -144,52 +147,21 @@ class Client:
     def _judge(self, event: events.Received) -> None:
         verdict = event.frame
         assert isinstance(verdict, frames.Welcome | frames.Truncated | frames.Reset)
-        if mismatch := self._mismatch(verdict):
-            self._shut(None, mismatch)
+        if foreign := mismatch(verdict, self.account, self.device):
+            self._shut(None, foreign)
             return
-        if self._contradicts(verdict):
+        if contradicts(verdict, self._stated):
             self._out_of_turn(event)
             return
-        if skipped := self._skipped(verdict):
+        if passed_over := skipped(verdict, self._stated, self._settings.cursor):
             if self._settings.verify_start:
-                self._shut(None, skipped)
+                self._shut(None, passed_over)
                 return
-            self._do(commands.Report(skipped))
+            self._do(commands.Report(passed_over))
         self.state = State.JUDGING
         self._unstored += 1
         self._do(commands.TakeVerdict(verdict, self.place.handed))
         self._judged = verdict
-
-    def _mismatch(self, verdict: frames.Verdict) -> commands.Mismatch | None:
-        merged = isinstance(verdict, frames.Reset) and verdict.reason == "merged"
-        own = f"{self.account}/{self.device}"
-        if self.device is None or f"{verdict.account}/{verdict.device}" == own:
-            return None
-        if merged and verdict.device == self.device:
-            return None
-        return commands.Mismatch(own, f"{verdict.account}/{verdict.device}")
-
-    def _contradicts(self, verdict: frames.Verdict) -> bool:
-        """Whether the verdict is about another past than the one stated, or starts before what
-        it may start at: no log would say so."""
-        stated = self._stated
-        if verdict.start < verdict.floor:
-            return True
-        if stated is None or not isinstance(verdict, frames.Welcome):
-            return False
-        same_place = verdict.start == stated.seq and verdict.chain == stated.chain
-        return verdict.epoch != stated.epoch or not (same_place or verdict.start > stated.seq)
-
-    def _skipped(self, verdict: frames.Verdict) -> commands.Skipped | None:
-        due, stated = verdict.floor, None
-        if isinstance(verdict, frames.Welcome):
-            if self._settings.cursor:
-                return None
-            if self._stated is not None:
-                due = stated = self._stated.seq
-        if verdict.start == due:
-            return None
-        return commands.Skipped(stated, verdict.start, verdict.start - due)
 
     def _verdict_taken(self, event: events.VerdictTaken) -> None:
         self.state = State.SYNCING
@@ -209,12 +181,21 @@ class Client:
         self._unstored -= 1
         self.account, self.device, self.head = verdict.account, verdict.device, verdict.head
         position = Position(verdict.epoch, verdict.start, verdict.chain)
+        here = self.place.received
+        if here is None or here.epoch != verdict.epoch or isinstance(verdict, frames.Reset):
+            self.floor = 0  # of another past; files copied by hand keep their epoch
         self.place.restart(position, event.handed, event.era)
         self._outbox.replace(event.outbox, event.accepted)
         if event.numbered:
             self._do(commands.Report(commands.Numbered(event.numbered)))
         self._do(commands.Report(commands.Judged(verdict)))
+        self._rise(verdict.floor)
         self._report_marks(event.marked)
+
+    def _rise(self, floor: Seq) -> None:
+        if floor > self.floor:
+            self.floor = floor
+            self._do(commands.Report(commands.Floored(floor)))
 
     def _report_marks(self, marked: events.Marked | None) -> None:
         if marked is not None:
@@ -264,6 +245,7 @@ class Client:
             self._shut(errors.GAP)
         else:
             self.head = max(self.head, heartbeat.head)
+            self._rise(heartbeat.floor)
 
     def _ack(self, now: float | None) -> None:
         if self.state is State.SYNCING and (ack := self.place.ack(now)):
@@ -318,6 +300,16 @@ class Client:
         # Without a seq it was trimmed; a seq that was passed will not come again.
         stored = 0 if self.place.stored is None else self.place.stored.seq
         return isinstance(outcome, Accepted) and (outcome.seq or 0) > stored
+
+    # -------------------------------------------------------- signals
+
+    def _signal(self, event: events.Signalling) -> None:
+        self._do(commands.SendFrame(event.frame))
+
+    def _signalled(self, event: events.Received) -> None:
+        signalled = event.frame
+        assert isinstance(signalled, frames.Signalled)
+        self._do(commands.Report(commands.Signalled(signalled)))
 
     # -------------------------------------------------------- time
 

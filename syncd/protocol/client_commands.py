@@ -13,6 +13,7 @@ from typing import TypeAlias
 from syncd.errors import Refusal
 from syncd.model import Outcome, Position, Seq
 from syncd.protocol.client_events import Echo, Marked
+from syncd.wire import frames
 from syncd.wire.frames import ClientFrame, Entry, Verdict
 
 # ---------------------------------------------------------------- the socket
@@ -158,7 +159,26 @@ class Unreachable:
     reason: str
 
 
-News: TypeAlias = Judged | Skipped | Numbered | Answered | Marked | Unreachable
+@dataclass(frozen=True, slots=True)
+class Floored:
+    """Retention dropped everything up to `floor`: what is not above it counts as unread no more.
+
+    Told whenever the floor that was heard rises; in a new epoch it starts anew.
+    """
+
+    floor: Seq
+
+
+@dataclass(frozen=True, slots=True)
+class Signalled:
+    """Another device signals, just now. Kept nowhere."""
+
+    frame: frames.Signalled
+
+
+News: TypeAlias = (
+    Judged | Skipped | Numbered | Answered | Marked | Unreachable | Floored | Signalled
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from syncd.errors import Refusal
 from syncd.model import AccountId, DeviceId, Outcome, Position, Seq
-from syncd.wire.frames import Message, ServerFrame
+from syncd.wire.frames import Message, ServerFrame, Signal
 
 
 class Mark(Enum):
@@ -137,6 +137,13 @@ class Handed:
 
 
 @dataclass(frozen=True, slots=True)
+class Signalling:
+    """The application signals. Sent if a verdict was taken on this socket, else forgotten."""
+
+    frame: Signal
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """The deadline that the client named may have come."""
 
@@ -165,6 +172,7 @@ ClientEvent: TypeAlias = (
     | HandedStored
     | Queued
     | Handed
+    | Signalling
     | TimePassed
     | Disconnected
     | CloseRequested

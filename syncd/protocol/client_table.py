@@ -132,6 +132,16 @@ _RULES: tuple[tuple[tuple[State, ...], tuple[Happening, ...], Row], ...] = (
         (events.AnswersStored,),
         _stay("_answers_stored", "tell the application; go on sending"),
     ),
+    ((_SYNCING,), (frames.Signalled,), _stay("_signalled", "tell the application")),
+    ((_SYNCING,), (events.Signalling,), _stay("_signal", "send it")),
+    (
+        tuple(state for state in _LOADED if state is not _SYNCING),
+        (events.Signalling,),
+        _stay("_pass", "forget it: nobody would hear it in time"),
+    ),
+    ((_LOADING,), (events.Signalling,), _DEAF),
+    ((_JUDGING,), (frames.Signalled,), _stay("_pass", "ignored: the place is not settled")),
+    ((_GREETING,), (frames.Signalled,), _OUT_OF_TURN),
     (_LOADED, (events.HandedStored,), _stay("_pass", "nothing waits for it")),
     (_LOADED, (events.Queued,), _stay("_queued", "send it, if it is its turn")),
     (

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from syncd.errors import Refusal
-from syncd.model import CursorMark, OpeningRequest, Page, ReadRequest, Seq, Submission
+from syncd.model import (
+    CursorMark,
+    OpeningRequest,
+    Page,
+    ReadRequest,
+    Seq,
+    Submission,
+    VerdictNote,
+)
+from syncd.wire import frames
 from syncd.wire.frames import ServerFrame
 
 
@@ -64,6 +73,21 @@ class SaveCursor:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteVerdict:
+    """Keep what the device was told, for operators; to be saved behind. Not answered."""
+
+    note: VerdictNote
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Tell the connected devices of the conversation's members, but for this one, if its account
+    is a member. Not answered, and no harm where it is lost."""
+
+    frame: frames.Signal
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm:
     """An operator must hear of this: a device knows more than the log. `facts` are for people."""
 
@@ -73,12 +97,26 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Say goodbye with this code and close. The last command of a session."""
+    """Say goodbye with this code and close. The last command of a session.
+
+    retry_after_ms: how long the device should stay away at least.
+    """
 
     refusal: Refusal
     instance: str | None = None
+    retry_after_ms: int | None = None
 
 
 Command: TypeAlias = (
-    Authenticate | Open | Reply | Deliver | Append | Read | SaveCursor | Alarm | Close
+    Authenticate
+    | Open
+    | Reply
+    | Deliver
+    | Append
+    | Read
+    | SaveCursor
+    | NoteVerdict
+    | Signal
+    | Alarm
+    | Close
 )

@@ -14,20 +14,21 @@ from syncd.protocol.window import AckJudgement, Window
 class Delivery:
     """The place of one session in its account's log."""
 
-    __slots__ = ("_dirty", "_reading", "_restarted", "epoch", "head", "window")
+    __slots__ = ("_dirty", "_reading", "_restarted", "epoch", "floor", "head", "window")
 
     def __init__(self, window_bytes: int) -> None:
         self.epoch = Epoch(b"")
+        self.floor: Seq = 0
         self.head: Seq = 0
         self.window = Window(0, window_bytes)
         self._reading = False
         self._dirty = False
         self._restarted = False
 
-    def begin(self, judgement: Judgement, epoch: Epoch, head: Seq) -> None:
+    def begin(self, judgement: Judgement, epoch: Epoch, floor: Seq, head: Seq) -> None:
         """Take up the place that a verdict gives. After the first, an old read may still come."""
         self._restarted = self.epoch != b""
-        self.epoch, self.head = epoch, head
+        self.epoch, self.floor, self.head = epoch, floor, head
         self.window.restart(judgement.start)
 
     def wake(self) -> None:
@@ -60,7 +61,7 @@ class Delivery:
     def take(self, page: Page) -> Seq | None:
         """Count the page as sent: the seq before it, or None where it held nothing new."""
         place = self.window.sent
-        self.head = page.head
+        self.floor, self.head = page.floor, page.head
         if page.to == place:
             return None
         self.window.send(page.to, len(page.entries))

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from syncd.errors import Refusal
 from syncd.model import AccountId, DeviceId, Opening, Outcome, Page
+from syncd.wire import frames
 from syncd.wire.frames import ClientFrame
 
 
@@ -80,6 +81,13 @@ class Woken:
 
 
 @dataclass(frozen=True, slots=True)
+class Signalled:
+    """Another device signalled, in a conversation of this account."""
+
+    frame: frames.Signalled
+
+
+@dataclass(frozen=True, slots=True)
 class Superseded:
     """A newer socket of this device took over; `instance` is its client process.
 
@@ -102,6 +110,13 @@ class Ended:
 @dataclass(frozen=True, slots=True)
 class Draining:
     """The server is stopping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """The account or the address asks for too much, and should stay away for so long."""
+
+    retry_after_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +145,11 @@ Event: TypeAlias = (
     | PageRead
     | ReadFailed
     | Woken
+    | Signalled
     | Superseded
     | Ended
     | Draining
+    | Throttled
     | WriteStalled
     | TimePassed
     | Disconnected

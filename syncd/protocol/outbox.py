@@ -26,8 +26,10 @@ def size_in_frame(message: Message) -> int:
     return (len(message.body) + 2) // 3 * 4 + 6 * len(message.conversation) + 192
 
 
-def message_of(entry: Entry) -> Message:
-    """The message that became this entry, as it must be sent again."""
+def message_of(entry: Entry) -> Message | None:
+    """The message that became this entry, as it must be sent again; None when it was erased."""
+    if entry.body is None:
+        return None
     return Message(entry.number, entry.kind, entry.conversation, entry.target, entry.body)
 
 
@@ -148,4 +150,5 @@ class Outbox:
 
 
 def _is_echo(entry: Entry, waiting: Message | None) -> bool:
-    return waiting is None or waiting == message_of(entry)  # None: it was accepted
+    # Without a message it was accepted; without a body nobody can tell any more what it was.
+    return waiting is None or entry.body is None or waiting == message_of(entry)

@@ -11,19 +11,24 @@ from collections.abc import Sequence
 from syncd import errors
 from syncd.errors import Refusal
 from syncd.limits import BODY_BYTES_MAX, UNANSWERED_MESSAGES_MAX
+from syncd.membership import read_change
 from syncd.model import (
     Accepted,
     AccountId,
     DeviceId,
     Draft,
+    Intent,
     Kind,
     Outcome,
     Refused,
     Submission,
+    is_group,
     members_of_direct,
 )
 from syncd.wire.codec import content_of, pack_entry
 from syncd.wire.frames import AcceptedField, Answers, Message, RefusedField, Send
+
+_WITHOUT_TARGET = frozenset({Kind.MESSAGE, Kind.SYSTEM})
 
 
 class Sending:
@@ -39,6 +44,7 @@ class Sending:
         "_generation",
         "_refusing",
         "_unanswered_max",
+        "recall_within_s",
         "sent",
         "unanswered",
     )
@@ -53,6 +59,8 @@ class Sending:
         self._unanswered_max = UNANSWERED_MESSAGES_MAX
         self.sent = sent
         """The highest number known from this device: what a verdict tells it."""
+        self.recall_within_s = 0
+        """How old a message may be that its author recalls; 0 for any age."""
 
     def take(self, frame: Send, wall_ms: int) -> tuple[Submission | None, tuple[Refused, ...]]:
         """What to append of a frame, and what is refused at once; each in the frame's order."""
@@ -91,22 +99,41 @@ class Sending:
                 self._refusing = outcome.refusal
 
     def _draft(self, message: Message, wall_ms: int) -> Draft | Refusal:
-        if message.kind != Kind.MESSAGE or message.target is not None:
-            return errors.UNSUPPORTED_KIND
-        if len(message.body) > BODY_BYTES_MAX:
-            return errors.TOO_LARGE
-        members = members_of_direct(message.conversation)
-        if members is None:
-            return errors.UNKNOWN_CONVERSATION
-        if self._account not in members:
-            return errors.NOT_A_MEMBER
-        one, other = members
-        peer = other if one == self._account else one
-        logs = (self._account,) if peer == self._account else (self._account, peer)
+        intent = intent_of(message, self._account)
+        if isinstance(intent, Refusal):
+            return intent
+        if intent.kind is Kind.RECALL and self.recall_within_s:
+            since_ms = wall_ms - self.recall_within_s * 1000
+            intent = Intent(Kind.RECALL, intent.conversation, intent.target, None, since_ms)
         record = pack_entry(message, self._account, self._device, wall_ms)
-        return Draft(
-            self._account, self._device, message.number, content_of(message, record), logs, record
-        )
+        content = content_of(message, record)
+        return Draft(self._account, self._device, message.number, content, intent, record)
+
+
+def intent_of(message: Message, account: AccountId) -> Intent | Refusal:
+    """What a message of `account` is meant to do, or why it could never have been accepted."""
+    try:
+        kind = Kind(message.kind)
+    except ValueError:
+        return errors.UNSUPPORTED_KIND
+    if len(message.body) > BODY_BYTES_MAX:
+        return errors.TOO_LARGE
+    conversation = message.conversation
+    direct = members_of_direct(conversation)
+    if direct is None and not is_group(conversation):
+        return errors.UNKNOWN_CONVERSATION
+    if direct is not None and account not in direct:
+        return errors.NOT_A_MEMBER
+    if (message.target is None) is not (kind in _WITHOUT_TARGET):
+        return errors.WRONG_TARGET
+    if kind is not Kind.SYSTEM:
+        return Intent(kind, conversation, message.target)
+    if direct is not None:
+        return errors.BAD_CHANGE
+    try:
+        return Intent(kind, conversation, None, read_change(message.body))
+    except ValueError:
+        return errors.BAD_CHANGE
 
 
 def answers(outcomes: Sequence[Outcome]) -> Answers:

@@ -24,11 +24,13 @@ from syncd.model import (
     OpeningRequest,
     Position,
     Seq,
+    VerdictNote,
 )
 from syncd.protocol import commands, events
 from syncd.protocol.delivery import Delivery
 from syncd.protocol.sending import Sending, answers
 from syncd.protocol.session_table import TABLE, State
+from syncd.protocol.signalling import Signalling
 from syncd.protocol.verdict import Judgement, Reason, judge
 from syncd.protocol.window import AckJudgement
 from syncd.wire.frames import (
@@ -37,6 +39,7 @@ from syncd.wire.frames import (
     Hello,
     Reset,
     Send,
+    Signal,
     Truncated,
     Verdict,
     Welcome,
@@ -60,8 +63,10 @@ class Session:
         "_deadline",
         "_delivery",
         "_position",
+        "_recall_within_s",
         "_scope",
         "_sending",
+        "_signalling",
         "_window_bytes",
         "account",
         "device",
@@ -70,19 +75,21 @@ class Session:
         "state",
     )
 
-    def __init__(self, scope: CursorScope, now: float) -> None:
+    def __init__(self, scope: CursorScope, now: float, recall_within_s: int = 0) -> None:
         self.state: State = State.GREETING
         self.account = AccountId("")
         self.device = DeviceId("")
         self.generation = 0
         self.instance = ""
         self._scope: Final = scope
+        self._recall_within_s: Final = recall_within_s
         self._deadline: float | None = now + limits.HELLO_TIMEOUT_S
         self._position: Position | None = None
         self._cursor_hello = False
         self._window_bytes = limits.WINDOW_BYTES_MIN
         self._delivery: Delivery | None = None
         self._sending: Sending | None = None
+        self._signalling = Signalling(now)
 
     def __repr__(self) -> str:
         place = ""
@@ -114,13 +121,13 @@ class Session:
         self.instance = hello.instance
         self._position, self._cursor_hello = hello.position, hello.cursor
         self._window_bytes = hello.window
-        self.state, self._deadline = State.ADMITTING, None
+        self.state, self._deadline = State.ADMITTING, now + limits.ADMITTING_TIMEOUT_S
         return [commands.Authenticate(hello.token)]
 
     def _admitted(self, event: events.Admitted, now: float) -> Commands:
         self.account, self.device = event.account, event.device
         self._delivery = Delivery(self._window_bytes)
-        self.state = State.OPENING
+        self.state, self._deadline = State.OPENING, None
         stated = None if self._position is None else self._position.seq
         return [
             commands.Open(
@@ -133,9 +140,10 @@ class Session:
         judgement = judge(self._position, self._cursor_hello, opening, self._scope)
         self.generation = opening.generation
         self._sending = Sending(self.account, self.device, opening.generation, opening.sent)
+        self._sending.recall_within_s = self._recall_within_s
         self.state, self._deadline = State.LIVE, now + limits.HEARTBEAT_INTERVAL_S
         result = self._confirmed(judgement, opening)
-        result.append(self._begin(judgement, opening.epoch, opening.floor, opening.head))
+        result += self._begin(judgement, opening.epoch, opening.floor, opening.head)
         return result + self._pump()
 
     def _confirmed(self, judgement: Judgement, opening: Opening) -> Commands:
@@ -150,11 +158,13 @@ class Session:
             return [self._save(opening.epoch, position.seq)]
         return []
 
-    def _begin(self, judgement: Judgement, epoch: Epoch, floor: Seq, head: Seq) -> commands.Command:
+    def _begin(self, judgement: Judgement, epoch: Epoch, floor: Seq, head: Seq) -> Commands:
         """Take up the place that the verdict gives, and say so."""
         assert self._delivery is not None
-        self._delivery.begin(judgement, epoch, head)
-        return commands.Reply(self._verdict(judgement, epoch, floor, head))
+        self._delivery.begin(judgement, epoch, floor, head)
+        note = VerdictNote(self.device, self.generation, judgement.text())
+        told = self._verdict(judgement, epoch, floor, head)
+        return [commands.NoteVerdict(note), commands.Reply(told)]
 
     def _verdict(self, judgement: Judgement, epoch: Epoch, floor: Seq, head: Seq) -> Verdict:
         assert self._sending is not None
@@ -191,9 +201,12 @@ class Session:
         if changed is not None:
             assert self._sending is not None
             self._sending.restart()
-            return [self._begin(changed, page.epoch, page.floor, page.head), *self._pump()]
+            return self._begin(changed, page.epoch, page.floor, page.head) + self._pump()
         prev = self._delivery.take(page)
         return ([] if prev is None else [commands.Deliver(prev, page)]) + self._pump()
+
+    def _signalled(self, event: events.Signalled, now: float) -> Commands:
+        return [commands.Reply(event.frame)]
 
     def _heartbeat(self, event: events.TimePassed, now: float) -> Commands:
         assert self._delivery is not None
@@ -201,7 +214,8 @@ class Session:
             return []
         self._deadline = now + limits.HEARTBEAT_INTERVAL_S
         delivery = self._delivery
-        return [commands.Reply(Heartbeat(delivery.epoch, delivery.head, delivery.window.sent))]
+        to = delivery.window.sent
+        return [commands.Reply(Heartbeat(delivery.epoch, delivery.head, to, delivery.floor))]
 
     # -------------------------------------------------------- from the device
 
@@ -211,6 +225,9 @@ class Session:
                 return self._ack(event.frame)
             case Send():
                 return self._send(event.frame, event.wall_ms)
+            case Signal():
+                passes = self._signalling.passes(event.frame, now)
+                return [commands.Signal(event.frame)] if passes else []
             case Hello():
                 return self._close(errors.OUT_OF_TURN)
 
@@ -243,9 +260,15 @@ class Session:
 
     # -------------------------------------------------------- the end
 
-    def _close(self, refusal: Refusal, instance: str | None = None) -> Commands:
+    def _close(
+        self, refusal: Refusal, instance: str | None = None, retry_after_ms: int | None = None
+    ) -> Commands:
+        return [*self._leave(), commands.Close(refusal, instance, retry_after_ms)]
+
+    def _leave(self) -> Commands:
+        """Nothing more is heard or said here; elsewhere it is said that this device went."""
         self.state, self._deadline = State.CLOSED, None
-        return [commands.Close(refusal, instance)]
+        return [commands.Signal(each) for each in self._signalling.leave()]
 
     def _refused(self, event: Refusing, now: float) -> Commands:
         return self._close(event.refusal)
@@ -253,7 +276,7 @@ class Session:
     def _out_of_turn(self, event: events.Received, now: float) -> Commands:
         return self._close(errors.OUT_OF_TURN)
 
-    def _late_hello(self, event: events.TimePassed, now: float) -> Commands:
+    def _late(self, event: events.TimePassed, now: float) -> Commands:
         if self._deadline is None or now < self._deadline:
             return []
         return self._close(errors.HELLO_TIMEOUT)
@@ -267,12 +290,14 @@ class Session:
     def _drained(self, event: events.Draining, now: float) -> Commands:
         return self._close(errors.DRAINING)
 
+    def _throttled(self, event: events.Throttled, now: float) -> Commands:
+        return self._close(errors.SLOW_DOWN, retry_after_ms=event.retry_after_ms)
+
     def _stalled(self, event: events.WriteStalled, now: float) -> Commands:
         return self._close(errors.SLOW_READER)
 
     def _gone(self, event: events.Disconnected, now: float) -> Commands:
-        self.state, self._deadline = State.CLOSED, None
-        return []
+        return self._leave()
 
     def _deaf(self, event: events.Event, now: float) -> Commands:
         return []

@@ -51,15 +51,13 @@ _RULES: dict[State, dict[type[events.Event], Row]] = {
             (State.ADMITTING, State.CLOSED),
             "a hello is authenticated; anything else: out_of_turn",
         ),
-        events.TimePassed: Row(
-            "_late_hello", (State.GREETING, State.CLOSED), "hello_timeout when due"
-        ),
+        events.TimePassed: Row("_late", (State.GREETING, State.CLOSED), "hello_timeout when due"),
     },
     State.ADMITTING: {
         events.Received: Row("_out_of_turn", _SHUT, "nothing before the verdict"),
         events.Admitted: Row("_admitted", (State.OPENING,), "take a generation and a snapshot"),
         events.NotAdmitted: Row("_refused", _SHUT, "close with its code"),
-        events.TimePassed: Row("_deaf", (State.ADMITTING,), "no deadline"),
+        events.TimePassed: Row("_late", (State.ADMITTING, State.CLOSED), "hello_timeout when due"),
     },
     State.OPENING: {
         events.Received: Row("_out_of_turn", _SHUT, "nothing before the verdict"),
@@ -70,7 +68,9 @@ _RULES: dict[State, dict[type[events.Event], Row]] = {
         events.TimePassed: Row("_deaf", (State.OPENING,), "no deadline"),
     },
     State.LIVE: {
-        events.Received: Row("_received", _MAYBE_SHUT, "ack, send; a second hello: out_of_turn"),
+        events.Received: Row(
+            "_received", _MAYBE_SHUT, "ack, send, signal; a second hello: out_of_turn"
+        ),
         events.Committed: Row("_committed", (State.LIVE,), "answers"),
         events.PageRead: Row(
             "_page_read",
@@ -79,6 +79,7 @@ _RULES: dict[State, dict[type[events.Event], Row]] = {
         ),
         events.ReadFailed: Row("_read_failed", _SHUT, "storage_unavailable"),
         events.Woken: Row("_woken", (State.LIVE,), "read, if there is room"),
+        events.Signalled: Row("_signalled", (State.LIVE,), "pass it on"),
         events.Superseded: Row("_superseded", _SHUT, "fenced, naming who took over"),
         events.Ended: Row("_refused", _SHUT, "revoked or rotated"),
         events.TimePassed: Row("_heartbeat", (State.LIVE,), "heartbeat when due"),
@@ -88,6 +89,7 @@ _RULES: dict[State, dict[type[events.Event], Row]] = {
 _ANY_OPEN: dict[type[events.Event], Row] = {
     events.Malformed: Row("_refused", _SHUT, "close with its code"),
     events.Draining: Row("_drained", _SHUT, "draining"),
+    events.Throttled: Row("_throttled", _SHUT, "slow_down, with a time to wait"),
     events.WriteStalled: Row("_stalled", _SHUT, "slow_reader"),
     events.Disconnected: Row("_gone", _SHUT, "nobody left to tell"),
 }

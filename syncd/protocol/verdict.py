@@ -37,6 +37,15 @@ class Judgement:
     reason: Reason | None = None
     missing: tuple[Seq, Seq] | None = None
 
+    def text(self) -> str:
+        """The verdict in words, for operators: "welcome", "truncated 1-7", "reset ahead"."""
+        if self.reason is not None:
+            return f"reset {self.reason.value}"
+        if self.missing is not None:
+            first, last = self.missing
+            return f"truncated {first}-{last}"
+        return "welcome"
+
 
 def start(scope: CursorScope, stated: Seq | None, stored: Seq | None, floor: Seq) -> Seq:
     """After which seq batches begin. The one function that a cursor scope changes.

@@ -26,8 +26,11 @@ from syncd.identity.devices import Credential, Devices, facts
 from syncd.identity.keys import Keys
 from syncd.identity.words import Declined
 from syncd.model import AccountId
+from syncd.retention import Retention
 from syncd.server.logs import redacted
 from syncd.storage import Storage
+from syncd.storage.sqlite import SqliteStorage
+from syncd.storage.transfer import TransferRefused
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,9 @@ SOCKET_NAME = "admin.sock"
 _LINE_BYTES_MAX = 16 * 1024
 _ANSWER_TIMEOUT_S = 30.0
 """A command waits for one fsync at most, and the disk may be slow."""
+
+_LONG_ANSWER_TIMEOUT_S = 3600.0
+"""For what goes over a whole log or a whole store."""
 
 _OUR_CLEANUP: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 """Since 3.13 asyncio removes a socket by the name that it was bound to; ours is gone by then."""
@@ -82,7 +88,36 @@ class Trim(_Request, frozen=True):
     before: int
 
 
-Request: TypeAlias = Token | Key | Devicelist | Revoke | Trim
+class Erase(_Request, frozen=True):
+    """Erase the body of a message wherever it is, and with `edits` those of its edits."""
+
+    account: str
+    seq: int
+    edits: bool = False
+
+
+class Import(_Request, frozen=True):
+    """Take an account from an exported stream; `path` as this machine knows the file."""
+
+    account: str
+    path: str
+
+
+class Retain(_Request, frozen=True):
+    """Say how much of an account's log is kept: None is the default, 0 everything."""
+
+    account: str
+    entries: int | None = None
+    days: int | None = None
+
+
+class Sweep(_Request, frozen=True):
+    """Drop what need not be kept any longer, `anyway` even where that is most of the store."""
+
+    anyway: bool = False
+
+
+Request: TypeAlias = Token | Key | Devicelist | Revoke | Trim | Erase | Import | Retain | Sweep
 _decode = msgspec.json.Decoder(Request).decode
 
 
@@ -95,11 +130,13 @@ class Administration:
         devices: Devices,
         keys: Keys,
         wake: Callable[[Iterable[AccountId]], None],
+        retention: Retention,
     ) -> None:
         self._storage = storage
         self._devices = devices
         self._keys = keys
         self._wake = wake
+        self._retention = retention
 
     async def perform(self, request: Request) -> Answer:
         """Do it; durable when this returns. Raises Declined and StorageError."""
@@ -117,6 +154,14 @@ class Administration:
                 return facts(await self._devices.revoke(device))
             case Trim(account, before):
                 return await self._trim(words.account_id(account), before)
+            case Erase(account, seq, edits):
+                return await self._erase(words.account_id(account), seq, edits)
+            case Import(account, path):
+                return await self._import(words.account_id(account), Path(path))
+            case Retain(account, entries, days):
+                return await self._retain(words.account_id(account), entries, days)
+            case Sweep(anyway):
+                return {**await self._retention.sweep(anyway)}
 
     async def _trim(self, account: AccountId, before: int) -> Answer:
         if before < 1:
@@ -128,6 +173,57 @@ class Administration:
         # Connected devices that stand below the floor are told so in place of a batch.
         self._wake((account,))
         return {"account": account, "floor": floor}
+
+    async def _erase(self, account: AccountId, seq: int, with_edits: bool) -> Answer:
+        try:
+            logs = await self._storage.erase(account, seq)
+            edits = await self._storage.edits(account, seq)
+            if with_edits:
+                for place in edits:
+                    await self._storage.erase(account, place)
+        except KeyError:
+            raise Declined(
+                errors.BAD_REQUEST, f"The log of {account} holds no entry {seq}."
+            ) from None
+        listed = [
+            {"seq": place, "device": each.device, "number": each.number}
+            for place, each in edits.items()
+        ]
+        return {
+            "account": account,
+            "seq": seq,
+            "logs": logs,
+            "edits": listed,
+            "edits_erased": with_edits,
+        }
+
+    async def _import(self, account: AccountId, path: Path) -> Answer:
+        if not isinstance(self._storage, SqliteStorage):
+            raise Declined(errors.BAD_REQUEST, "An account is imported into a store in files.")
+        try:
+            imported = await self._storage.import_account(account, path)
+        except TransferRefused as refused:
+            raise Declined(errors.BAD_REQUEST, str(refused)) from None
+        except OSError as error:
+            raise Declined(
+                errors.BAD_REQUEST, f"The file cannot be read: {error.strerror}."
+            ) from None
+        self._wake((account,))
+        return {
+            "account": account,
+            "entries": imported.entries,
+            "devices": imported.devices,
+            "floor": imported.floor,
+            "head": imported.head,
+        }
+
+    async def _retain(self, account: AccountId, entries: int | None, days: int | None) -> Answer:
+        try:
+            return {**await self._retention.keep(account, entries, days)}
+        except KeyError:
+            raise Declined(errors.NO_SUCH_ACCOUNT) from None
+        except ValueError as error:
+            raise Declined(errors.BAD_REQUEST, str(error)) from None
 
 
 def _shown(credential: Credential) -> Answer:
@@ -228,7 +324,8 @@ def ask(folder: Path, request: Request) -> Answer:
     and OSError when one does but breaks off.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-        line.settimeout(_ANSWER_TIMEOUT_S)
+        takes_long = isinstance(request, Erase | Import | Sweep)
+        line.settimeout(_LONG_ANSWER_TIMEOUT_S if takes_long else _ANSWER_TIMEOUT_S)
         try:
             with _short_path(folder) as path:
                 line.connect(path)

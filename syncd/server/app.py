@@ -18,22 +18,29 @@ from typing import Any, TypeAlias
 from aiohttp import web
 
 from syncd import errors
+from syncd.badges import Badges
 from syncd.committer import Committer
 from syncd.errors import Refusal
 from syncd.identity.devices import Admission, Devices
 from syncd.identity.keys import Keys
 from syncd.limits import POLL_INTERVAL_S
 from syncd.model import CursorScope
+from syncd.policy import Checkpoint, Policy
 from syncd.reader import Reader
+from syncd.retention import Retention, kept
 from syncd.server.admin import Administration, AdminSocket, Answer, Request
 from syncd.server.connection import Authenticate, Backstage, LiveConnections
 from syncd.server.deadlines import Deadlines
+from syncd.server.groups import GroupDoor
 from syncd.server.http import Door, guard
 from syncd.server.refusals import refused
 from syncd.server.service import Service, Staff
+from syncd.server.signals import Signals
+from syncd.server.throttle import Rates, Throttle
 from syncd.server.websocket import sync_endpoint
 from syncd.storage import Storage, StorageError, StoreRefused
 from syncd.storage.address import MEMORY, open_storage
+from syncd.storage.keeping import Keep
 from syncd.wakeups import Wakeups
 
 log = logging.getLogger(__name__)
@@ -70,6 +77,11 @@ def application(
     allowed_origins: Collection[str] = (),
     on_failure: Callable[[StorageError], None] | None = None,
     cursor_scope: CursorScope | None = None,
+    policy: Policy | None = None,
+    recall_within_s: int = 0,
+    retain_days: int = 0,
+    retain_entries: int = 0,
+    rates: Rates | None = None,
 ) -> web.Application:
     """The sync service as an aiohttp application; mount it with `add_subapp`, or run it alone.
 
@@ -82,14 +94,25 @@ def application(
     on_failure: called once when the outcome of a commit is unknown. It must end the process, as
         the default does: whatever is answered after that might be a lie.
     cursor_scope: for reproducing the second-PC bug only; None takes the store as it was made.
+    policy: asked, before it is appended, about whatever a device sends that is to reach others, and
+        about changes of groups over HTTP in somebody's name. It fails closed.
+    recall_within_s: how old a message may be that its author recalls; 0 for any age.
+    rates: what one account, one address, one credential may ask for in a second; None for the
+        defaults. Behind a proxy all come from one address: set that rate to 0 there.
+    retain_days, retain_entries: how much is kept of each log where nothing else was set for it; 0
+        for everything.
 
     Between startup and cleanup `application[SERVICE]` publishes and makes devices.
     """
     assembly = _Assembly(store, authenticate, on_failure or stop_process, cursor_scope)
     assembly.allowed_origins = frozenset(allowed_origins)
-    app = web.Application(middlewares=[guard()])
+    assembly.policy, assembly.recall_within_s = policy, recall_within_s
+    assembly.retained = kept(retain_entries, retain_days)
+    assembly.throttle = Throttle(rates or Rates())
+    app = web.Application(middlewares=[guard(), assembly.throttle.middleware()])
     app[SERVICE] = assembly.service
     app.add_routes(Door(assembly.service).routes())
+    app.add_routes(GroupDoor(assembly.service).routes())
     app.router.add_get("/v1/sync", assembly.sync, allow_head=False)
     app.cleanup_ctx.append(assembly.lifetime)
     app.on_shutdown.append(assembly.shut_down)
@@ -107,6 +130,10 @@ class _Assembly:
         cursor_scope: CursorScope | None,
     ) -> None:
         self.allowed_origins: Collection[str] = ()
+        self.policy: Policy | None = None
+        self.recall_within_s = 0
+        self.retained = Keep()
+        self.throttle = Throttle(Rates())
         self._store = store
         self._vouch = vouch
         self._on_failure = on_failure
@@ -128,20 +155,29 @@ class _Assembly:
         async with AsyncExitStack() as stack:
             storage = await self._open(stack)
             wakeups, deadlines = Wakeups(), Deadlines()
-            committer = Committer(storage, wakeups, self.service.fail)
+            committer = Committer(storage, wakeups, self.service.fail, self.throttle.fanned_out)
             reader = Reader(storage)
+            signals = Signals(storage, self._live)
             devices = Devices(storage, ended=self._live.end)
             keys = Keys(storage)
+            retention = Retention(
+                storage, wakeups.wake, self.retained, on_failure=self.service.fail
+            )
 
             # The stack unwinds backwards: the committer ends last, when nobody can ask any more.
             await stack.enter_async_context(self._running(committer.run(), committer.drain))
             for body in (
                 reader.run(),
+                signals.run(),
                 deadlines.run(),
+                retention.run(),
                 _poll(storage, wakeups),
                 _look_for_stalled(self._live),
             ):
                 await stack.enter_async_context(self._running(body))
+            checkpoint = None if self.policy is None else Checkpoint(self.policy)
+            if checkpoint is not None:
+                stack.push_async_callback(checkpoint.close)
             backstage = Backstage(
                 authenticate=self._authenticator(devices),
                 committer=committer,
@@ -149,12 +185,18 @@ class _Assembly:
                 wakeups=wakeups,
                 deadlines=deadlines,
                 live=self._live,
+                signals=signals,
+                throttle=self.throttle,
                 scope=storage.cursor_scope,
+                checkpoint=checkpoint,
+                recall_within_s=self.recall_within_s,
             )
             self._sync = sync_endpoint(backstage, self.allowed_origins)
-            administration = Administration(storage, devices, keys, wakeups.wake)
+            administration = Administration(storage, devices, keys, wakeups.wake, retention)
             await self._listen_for_commands(stack, administration)
-            self.service.begin(Staff(committer, devices, keys))
+            self.service.begin(
+                Staff(committer, devices, keys, storage, Badges(storage), checkpoint)
+            )
             yield
             await self.service.drain()
 

@@ -20,16 +20,32 @@ from syncd import errors
 from syncd.committer import Committer, Lane
 from syncd.errors import Refusal
 from syncd.identity.devices import Admission
-from syncd.limits import SOCKET_BUFFER_BYTES_MAX, SOCKET_FRAMES_MAX, WRITE_STALLED_TIMEOUT_S
-from syncd.model import CursorScope, DeviceId, Opening, Outcome, Page, Superseded
+from syncd.limits import (
+    ADMITTING_TIMEOUT_S,
+    SOCKET_BUFFER_BYTES_MAX,
+    SOCKET_FRAMES_MAX,
+    WRITE_STALLED_TIMEOUT_S,
+)
+from syncd.model import (
+    CursorScope,
+    Opening,
+    Outcome,
+    Page,
+    Submission,
+    Superseded,
+)
+from syncd.policy import Checkpoint
 from syncd.protocol import commands, events
 from syncd.protocol.session import Session
 from syncd.protocol.session_table import State
 from syncd.reader import Reader
 from syncd.server.deadlines import Deadlines
+from syncd.server.live_connections import LiveConnections as LiveConnections
+from syncd.server.signals import Signals
+from syncd.server.throttle import Stranger, Throttle
 from syncd.wakeups import Wakeups
 from syncd.wire.codec import Codec, Malformed
-from syncd.wire.frames import Goodbye
+from syncd.wire.frames import Goodbye, Signalled
 
 log = logging.getLogger(__name__)
 
@@ -37,64 +53,6 @@ Authenticate = Callable[[str], Awaitable[Admission | Refusal]]
 
 _BACKPRESSURE_LOOK_S = 0.05
 """How often a connection whose socket is full looks whether it may read again."""
-
-
-class LiveConnections:
-    """Who is connected: for fencing, for revocation, and to say goodbye when the server stops."""
-
-    def __init__(self) -> None:
-        self._all: set[Connection] = set()
-        self._by_device: dict[DeviceId, Connection] = {}
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def enter(self, connection: Connection) -> None:
-        """A socket was opened."""
-        self._all.add(connection)
-
-    def leave(self, connection: Connection) -> None:
-        """A socket is gone."""
-        self._all.discard(connection)
-        if self._by_device.get(connection.session.device) is connection:
-            del self._by_device[connection.session.device]
-
-    def take_over(self, connection: Connection, generation: int) -> None:
-        """A session took a generation: the older one of its device is fenced.
-
-        Also where the taker is gone already: the older session can no longer append or ack.
-        """
-        session = connection.session
-        other = self._by_device.get(session.device)
-        if other is not None and other.session.generation > generation:
-            connection.handle(events.Superseded(other.session.instance))
-            return
-        if session.state is State.LIVE:
-            self._by_device[session.device] = connection
-        if other is not None:
-            other.handle(events.Superseded(session.instance))
-
-    def end(self, device: DeviceId, refusal: Refusal) -> None:
-        """The right of a device's session ended."""
-        # All of them: one whose opening was committed just before has not entered `_by_device` yet.
-        for connection in tuple(self._all):
-            if connection.session.device == device:
-                connection.handle(events.Ended(refusal))
-
-    def drain(self) -> None:
-        """Say goodbye to everybody."""
-        for connection in tuple(self._all):
-            connection.handle(events.Draining())
-
-    def abort(self) -> None:
-        """Drop everybody without a word: nothing may be answered any more."""
-        for connection in tuple(self._all):
-            connection.abort()
-
-    def look_for_stalled(self, now: float) -> None:
-        """Close whoever accepted no byte for too long."""
-        for connection in tuple(self._all):
-            connection.look_for_stall(now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +65,12 @@ class Backstage:
     wakeups: Wakeups
     deadlines: Deadlines
     live: LiveConnections
+    signals: Signals
+    throttle: Throttle
     scope: CursorScope
+    checkpoint: Checkpoint | None = None
+    recall_within_s: int = 0
+    """How old a message may be that its author recalls; 0 for any age."""
 
 
 class Connection:
@@ -118,12 +81,14 @@ class Connection:
         "_backstage",
         "_closing",
         "_codec",
+        "_gate",
         "_lane",
         "_listening",
         "_loop",
         "_opcode",
         "_progress_at",
         "_socket",
+        "_stranger",
         "_token",
         "_transport",
         "_unflushed_frames",
@@ -137,14 +102,18 @@ class Connection:
         socket: web.WebSocketResponse,
         transport: asyncio.WriteTransport,
         codec: Codec,
+        stranger: Stranger,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._backstage: Final = backstage
         self._socket = socket
         self._transport = transport
         self._codec = codec
+        self._stranger = stranger
         self._opcode = WSMsgType.BINARY if codec.binary else WSMsgType.TEXT
         self._lane = Lane()
+        checkpoint = backstage.checkpoint
+        self._gate = None if checkpoint is None else checkpoint.gate(self._append)
         self._listening = False
         self._token: str | None = None
         self._written_bytes = 0
@@ -152,7 +121,7 @@ class Connection:
         self._accepted_bytes = 0
         self._progress_at = self._loop.time()
         self._closing: asyncio.Task[bool] | None = None
-        self.session = Session(backstage.scope, self._loop.time())
+        self.session = Session(backstage.scope, self._loop.time(), backstage.recall_within_s)
 
     async def run(self) -> None:
         """Receive until the socket is gone."""
@@ -184,10 +153,15 @@ class Connection:
             log.exception("! %r failed at %s", self.session, type(event).__name__)
             if self.session.state is not State.CLOSED:
                 self.session.state = State.CLOSED
-                self._say_goodbye(errors.INTERNAL, None)
+                self._say_goodbye(errors.INTERNAL)
 
     def woken(self) -> None:
         self.handle(events.Woken())
+
+    def signalled(self, signal: Signalled) -> None:
+        """Pass a signal on, unless the line is busy: a late one would be a wrong one."""
+        if not self._transport.get_write_buffer_size():
+            self.handle(events.Signalled(signal))
 
     def deadline(self) -> float | None:
         return self.session.deadline()
@@ -217,6 +191,8 @@ class Connection:
                 return False
         message: WSMessage = await self._socket.receive()
         if message.type is self._opcode:
+            if self.session.account:
+                self._backstage.throttle.received(self.session.account, len(message.data))
             self._decode(message.data)
         elif message.type in (WSMsgType.BINARY, WSMsgType.TEXT):
             self.handle(events.Malformed(errors.WRONG_ENCODING))
@@ -229,15 +205,21 @@ class Connection:
     def _must_wait(self) -> bool:
         """Whether to leave the peer's bytes where they are.
 
-        It sends but does not read (the stall check may end that), or the disk is behind and it has
-        messages waiting there already: it shall feel a slow line rather than be refused.
+        It sends but does not read (the stall check may end that), its account sent too much
+        lately, or the policy or the disk is behind and it has messages waiting there already: it
+        shall feel a slow line rather than be refused.
         """
         waiting = self._transport.get_write_buffer_size()
         if waiting == 0:
             self._unflushed_frames = 0
         if waiting > SOCKET_BUFFER_BYTES_MAX or self._unflushed_frames > SOCKET_FRAMES_MAX:
             return True
-        return self._backstage.committer.crowded and self.session.unanswered > 0
+        if self._gate is not None and self._gate.crowded:
+            return True
+        account = self.session.account
+        if account and self._backstage.throttle.exhausted(account):
+            return True
+        return self.session.unanswered > 0 and self._backstage.committer.crowded(account)
 
     def _decode(self, data: bytes) -> None:
         try:
@@ -251,9 +233,19 @@ class Connection:
     async def _authenticate(self) -> None:
         token, self._token = self._token, None
         assert token is not None
-        answer = await self._backstage.authenticate(token)
+        try:
+            async with asyncio.timeout(ADMITTING_TIMEOUT_S):
+                answer = await self._backstage.authenticate(token)
+        except TimeoutError:
+            self.handle(events.TimePassed())  # the session's own deadline was the earlier one
+            return
         if isinstance(answer, Refusal):
             self.handle(events.NotAdmitted(answer))
+            return
+        self._stranger.known()
+        wait_ms = self._backstage.throttle.hello(answer.account)
+        if wait_ms:
+            self.handle(events.Throttled(wait_ms))
         else:
             self.handle(events.Admitted(answer.account, answer.device, answer.credential))
 
@@ -262,6 +254,7 @@ class Connection:
     def _perform(self, command: commands.Command) -> None:
         match command:
             case commands.Deliver(prev, page):
+                self._backstage.throttle.delivered(self.session.account, len(page.entries))
                 self._write(
                     self._codec.batch(prev, page.to, page.entries, page.chain, page.head),
                     self._opcode,
@@ -271,9 +264,16 @@ class Connection:
             case commands.Read(request):
                 self._backstage.reader.read(request, self._page_read)
             case commands.Append(submission):
-                self._backstage.committer.append(self._lane, submission, self._committed)
+                account = self.session.account
+                self._backstage.throttle.submitted(account, len(submission.drafts))
+                submit = self._append if self._gate is None else self._gate.submit
+                submit(submission)
             case commands.SaveCursor(mark):
                 self._backstage.committer.save_cursor(mark)
+            case commands.NoteVerdict(note):
+                self._backstage.committer.note_verdict(note)
+            case commands.Signal(frame):
+                self._backstage.signals.send(frame, self.session.account, self.session.device)
             case commands.Authenticate(token):
                 self._token = token
             case commands.Open(request):
@@ -282,8 +282,11 @@ class Connection:
                 self._backstage.committer.open(request, self._opened)
             case commands.Alarm(name, facts):
                 log.error("! alarm: %s", name, extra={"facts": facts})
-            case commands.Close(refusal, instance):
-                self._say_goodbye(refusal, instance)
+            case commands.Close(refusal, instance, retry_after_ms):
+                self._say_goodbye(refusal, instance, retry_after_ms)
+
+    def _append(self, submission: Submission) -> None:
+        self._backstage.committer.append(self._lane, submission, self._committed)
 
     def _opened(self, result: Opening | Refusal) -> None:
         if isinstance(result, Refusal):
@@ -324,9 +327,11 @@ class Connection:
             sending.close()
             raise AssertionError("aiohttp waited although its flow control is off")
 
-    def _say_goodbye(self, refusal: Refusal, instance: str | None) -> None:
+    def _say_goodbye(
+        self, refusal: Refusal, instance: str | None = None, retry_after_ms: int | None = None
+    ) -> None:
         log.info("= %r closes: %s", self.session, refusal.name)
-        goodbye = Goodbye(refusal.code, refusal.name, instance, None)
+        goodbye = Goodbye(refusal.code, refusal.name, instance, retry_after_ms)
         self._write(self._codec.encode(goodbye), self._opcode)
         # The handshake waits for the peer, so it is a task of its own; `run` sees it to its end.
         # Without drain, which would wait for ever for a peer that does not read.

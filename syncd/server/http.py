@@ -31,9 +31,12 @@ _RETRY_AFTER_S = 1
 
 
 class Publishing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of POST /v1/messages: exactly one of `body` (base64) and `text`."""
+    """The body of POST /v1/messages: exactly one of `body` (base64) and `text`.
 
-    to: str
+    Without `to` the conversation is a group, and all its members get the message.
+    """
+
+    to: str | None = None
     body: str | None = None
     text: str | None = None
     sender: str = msgspec.field(name="from", default="")
@@ -67,26 +70,34 @@ class Door:
 
     async def health(self, request: web.Request) -> web.Response:
         """The process runs."""
-        return _json({"status": "ok"})
+        return as_json({"status": "ok"})
 
     async def readiness(self, request: web.Request) -> web.Response:
         """Whether the service takes work: not while it starts, drains, or has lost its store."""
         ready = self._service.ready
-        return _json({"status": self._service.phase.value}, 200 if ready else 503)
+        return as_json({"status": self._service.phase.value}, 200 if ready else 503)
 
     async def publish(self, request: web.Request) -> web.Response:
         name = await self._key_holder(request)
         key = idempotency_key(request)
         wanted = await read_json(request, Publishing)
-        published = await self._service.publish(
-            wanted.to,
-            _body(wanted),
-            sender=wanted.sender,
-            conversation=wanted.conversation,
-            key=key,
-            publisher=f"key:{name}",
-        )
-        return _json({"seq": published.seq, "duplicate": published.duplicate})
+        body, publisher = _body(wanted), f"key:{name}"
+        if wanted.to is not None:
+            published = await self._service.publish(
+                wanted.to,
+                body,
+                sender=wanted.sender,
+                conversation=wanted.conversation,
+                key=key,
+                publisher=publisher,
+            )
+        elif wanted.conversation is not None:
+            published = await self._service.publish_to_group(
+                wanted.conversation, body, sender=wanted.sender, key=key, publisher=publisher
+            )
+        else:
+            raise Declined(errors.BAD_REQUEST, "Give to, or a group as conversation.")
+        return as_json({"seq": published.seq, "duplicate": published.duplicate})
 
     async def create_device(self, request: web.Request) -> web.Response:
         await self._key_holder(request)
@@ -94,18 +105,18 @@ class Door:
         credential = await self._service.create_device(
             wanted.account, name=wanted.name, platform=wanted.platform
         )
-        return _json({"device": credential.device, "token": credential.token}, 201)
+        return as_json({"device": credential.device, "token": credential.token}, 201)
 
     async def devices(self, request: web.Request) -> web.Response:
         await self._key_holder(request)
         account = request.match_info["account"]
         found = await self._service.devices(account)
-        return _json({"account": account, "devices": [facts(each) for each in found]})
+        return as_json({"account": account, "devices": [facts(each) for each in found]})
 
     async def revoke(self, request: web.Request) -> web.Response:
         await self._key_holder(request)
         revoked = await self._service.revoke(request.match_info["device"])
-        return _json({"device": revoked.device, "revoked": True})
+        return as_json({"device": revoked.device, "revoked": True})
 
     async def _key_holder(self, request: web.Request) -> str:
         """The name of the API key that the request shows. Raises Declined."""
@@ -177,7 +188,7 @@ async def _answered(request: web.Request, answer: Answering) -> web.StreamRespon
 
 def internal_error() -> web.Response:
     """Our fault: it says nothing but that."""
-    return _json({"error": errors.INTERNAL.name, "text": errors.INTERNAL.text}, 500)
+    return as_json({"error": errors.INTERNAL.name, "text": errors.INTERNAL.text}, 500)
 
 
 def declined_response(declined: Declined) -> web.Response:
@@ -196,7 +207,8 @@ def _encoded(value: object) -> bytes:
     return msgspec.json.encode(value)
 
 
-def _json(value: object, status: int = 200) -> web.Response:
+def as_json(value: object, status: int = 200) -> web.Response:
+    """An answer whose body is `value` as JSON."""
     return web.Response(
         body=_encoded(value), status=status, content_type="application/json", charset="utf-8"
     )

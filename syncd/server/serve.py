@@ -16,7 +16,9 @@ from syncd import errors
 from syncd.limits import PEER_SILENT_TIMEOUT_S, REQUEST_HEAD_TIMEOUT_S
 from syncd.model import CursorScope
 from syncd.server.app import SERVICE, application
+from syncd.server.policy_http import HttpPolicy
 from syncd.server.refusals import refused
+from syncd.server.throttle import Rates
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,11 @@ async def serve(
     port: int,
     cursor_scope: CursorScope,
     allowed_origins: Collection[str] = (),
+    policy_url: str = "",
+    recall_within_s: int = 0,
+    retain_days: int = 0,
+    retain_entries: int = 0,
+    rates: Rates | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain and return.
 
@@ -50,7 +57,19 @@ async def serve(
     with bound(host, port) as listening:
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, stopping.set)
-        app = application(store=data, allowed_origins=allowed_origins, cursor_scope=cursor_scope)
+        policy = HttpPolicy(policy_url) if policy_url else None
+        app = application(
+            store=data,
+            allowed_origins=allowed_origins,
+            cursor_scope=cursor_scope,
+            policy=policy,
+            recall_within_s=recall_within_s,
+            retain_days=retain_days,
+            retain_entries=retain_entries,
+            rates=rates,
+        )
+        if policy is not None:
+            app.cleanup_ctx.insert(0, policy.lifetime)  # asked until the service has ended
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_REQUESTS_FINISH_S)
         try:
             await runner.setup()

@@ -7,38 +7,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from hashlib import blake2b
-from itertools import count
 
-from syncd import errors, limits
+from syncd import errors
+from syncd.badges import Badges
 from syncd.committer import Committer
 from syncd.errors import Refusal
 from syncd.identity import words
 from syncd.identity.devices import Credential, Devices
 from syncd.identity.keys import Keys
 from syncd.identity.words import Declined
+from syncd.membership import Change, Members, changed
 from syncd.model import (
+    Accepted,
     AccountId,
     ConversationId,
     Device,
-    DeviceId,
+    Intent,
     Kind,
     Publication,
-    Record,
     Seq,
-    direct,
-    members_of_direct,
 )
+from syncd.policy import Ask, Checkpoint
 from syncd.server.connection import LiveConnections
-from syncd.storage import StorageError
-from syncd.wire.codec import content_of, pack_entry
-from syncd.wire.frames import Message
+from syncd.server.writer import Writer, author, body_of, direct_or_own, group
+from syncd.storage import Storage, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +70,21 @@ class Staff:
     committer: Committer
     devices: Devices
     keys: Keys
+    storage: Storage
+    badges: Badges
+    checkpoint: Checkpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks over HTTP.
+
+    account: in whose name; "" stands for an operator, who holds an API key.
+    publisher: the scope of the idempotency keys.
+    """
+
+    account: AccountId
+    publisher: str
 
 
 class Service:
@@ -90,10 +101,7 @@ class Service:
         self._live = live
         self._on_failure = on_failure
         self._staff: Staff | None = None
-        # Entries without a sending device: an identity of this start alone, so that no restored
-        # store ever issues an identity twice.
-        self._pseudo_device = DeviceId(secrets.token_hex(limits.DEVICE_ID_CHARACTERS // 2))
-        self._numbers = count(1)
+        self._writer = Writer()
 
     @property
     def ready(self) -> bool:
@@ -153,20 +161,108 @@ class Service:
         if not isinstance(body, bytes):
             # Anything else would be encoded as something else, and no device could read it.
             raise TypeError(f"body is bytes, not {type(body).__name__}")
-        to = words.account_id(account)
-        shown = words.account_id(sender) if sender else AccountId("")
-        if len(body) > limits.BODY_BYTES_MAX:
-            raise Declined(errors.PAYLOAD_TOO_LARGE)
-        place = _conversation(to, shown, conversation)
+        to, shown = words.account_id(account), author(sender)
+        intent = Intent(Kind.MESSAGE, direct_or_own(to, shown, conversation))
+        return await self._published(
+            self._writer.publication(intent, body, shown, (publisher, key), to)
+        )
+
+    async def publish_to_group(
+        self,
+        conversation: str,
+        body: bytes,
+        *,
+        sender: str = "",
+        key: str | None = None,
+        publisher: str = "",
+    ) -> Published:
+        """Append a message to the logs of all members of a group; durable when this returns.
+
+        sender: the member shown as its sender, or "" for the system. Unlike `publish` this reaches
+            the sender's own log, too: whatever is said in a group is in the log of each member.
+        key, publisher: as with `publish`. There is no one seq to answer: it is None.
+        """
+        if not isinstance(body, bytes):
+            raise TypeError(f"body is bytes, not {type(body).__name__}")
+        intent, shown = Intent(Kind.MESSAGE, group(conversation)), author(sender)
+        return await self._published(
+            self._writer.publication(intent, body, shown, (publisher, key))
+        )
+
+    async def change_group(
+        self,
+        conversation: str,
+        change: Change,
+        *,
+        actor: str = "",
+        key: str | None = None,
+        publisher: str = "",
+    ) -> bool:
+        """Make a group or change who is in it; durable when this returns.
+
+        False where the group already is as `change` would make it; nothing was appended then.
+        actor: the account in whose name; its role decides, and so does the policy. "" stands for an
+            operator, who may.
+        key, publisher: as with `publish`.
+        """
+        by, body = author(actor), body_of(change)
+        intent = Intent(Kind.SYSTEM, group(conversation), None, change)
+        publication = self._writer.publication(intent, body, by, (publisher, key))
+        checkpoint = self._serving().checkpoint
+        if checkpoint is not None and by:
+            number, device = publication.number, publication.device
+            asked = Ask(by, device, number, Kind.SYSTEM, intent.conversation, None, body)
+            [refusal] = await checkpoint.refusals([asked])
+            publication = replace(publication, refusal=refusal)
+        # Asked anew: the service may have stopped taking work while the policy thought.
+        result = await self._serving().committer.publish(publication)
+        if result is errors.NOTHING_TO_CHANGE:
+            return False
+        if result is errors.CONVERSATION_EXISTS and await self._is_so(intent, by):
+            return False
+        _raise_refusal(result, by)
+        return True
+
+    async def members(self, conversation: str, *, actor: str = "") -> Members:
+        """Who is in a group, and as what.
+
+        actor: the account that asks, which must be a member: to others a group that does not exist
+            looks like one that they are not in. "" stands for an operator.
+        """
+        wanted, by = group(conversation), author(actor)
         staff = self._serving()
-        content, record = self._written(shown, place, body)
-        chosen = secrets.token_hex(16) if key is None else _key(key)
-        publication = Publication(publisher, chosen, content, to, record)
-        # The future may be dropped by whoever waits; the publication goes on.
-        result = await staff.committer.publish(publication)
-        if isinstance(result, Refusal):
-            raise Declined(result)
-        return Published(result.seq, result.duplicate)
+        with self.weathering():
+            found = await staff.storage.members(wanted)
+        if by and by not in (found or ()):
+            raise Declined(errors.NO_MEMBER)
+        if found is None:
+            raise Declined(errors.NO_SUCH_CONVERSATION)
+        return found
+
+    async def unread(self, account: str) -> dict[ConversationId, int]:
+        """How many messages an account has not read, by conversation; none where it has read all.
+
+        What its devices show, from the log alone: for a badge on a device that is not connected.
+        """
+        owner = words.account_id(account)
+        staff = self._serving()
+        with self.weathering():
+            try:
+                return await staff.badges.unread(owner)
+            except KeyError:
+                raise Declined(errors.NO_SUCH_ACCOUNT) from None
+
+    async def caller(self, credential: str) -> Caller | None:
+        """Who shows this API key or this token of a device; None for everything else."""
+        staff = self._serving()
+        with self.weathering():
+            name = await staff.keys.name_of(credential)
+            if name is not None:
+                return Caller(AccountId(""), f"key:{name}")
+            admission = await staff.devices.authenticate(credential)
+        if isinstance(admission, Refusal):
+            return None
+        return Caller(admission.account, f"account:{admission.account}")
 
     async def create_device(self, account: str, *, name: str, platform: str) -> Credential:
         """Make a device, and its account where it does not exist yet."""
@@ -210,32 +306,25 @@ class Service:
             raise Declined(errors.SERVICE_DRAINING)
         return self._staff
 
-    def _written(
-        self, sender: AccountId, conversation: ConversationId, body: bytes
-    ) -> tuple[bytes, Record]:
-        """The hash by which a repeat is known, and the entry."""
-        message = Message(next(self._numbers), int(Kind.MESSAGE), conversation, None, body)
-        wall_ms = time.time_ns() // 1_000_000
-        record = pack_entry(message, sender, self._pseudo_device, wall_ms)
-        decided = content_of(message, record) + sender.encode()
-        return blake2b(decided, digest_size=16).digest(), record
+    async def _published(self, publication: Publication) -> Published:
+        # The future may be dropped by whoever waits; the publication goes on.
+        result = await self._serving().committer.publish(publication)
+        accepted = _raise_refusal(result, publication.actor)
+        return Published(accepted.seq, accepted.duplicate)
+
+    async def _is_so(self, intent: Intent, actor: AccountId) -> bool:
+        """Whether the group that exists is the very one that `intent` would have made."""
+        assert intent.change is not None
+        with self.weathering():
+            found = await self._serving().storage.members(intent.conversation)
+        return found == changed(None, intent.change, actor or None)
 
 
-def _conversation(to: AccountId, sender: AccountId, wanted: str | None) -> ConversationId:
-    if wanted is None:
-        return direct(to, sender or to)
-    members = members_of_direct(wanted)
-    if members is None or to not in members:
-        raise Declined(
-            errors.BAD_REQUEST, "The conversation is no direct conversation of the account."
-        )
-    return ConversationId(wanted)
-
-
-def _key(text: str) -> str:
-    if not 1 <= len(text) <= limits.KEY_CHARACTERS_MAX or not text.isprintable():
-        raise Declined(
-            errors.BAD_REQUEST,
-            f"An idempotency key is 1 to {limits.KEY_CHARACTERS_MAX} printable characters.",
-        )
-    return text
+def _raise_refusal(result: Accepted | Refusal, actor: str | None) -> Accepted:
+    """What was accepted. Raises Declined for what was not."""
+    if isinstance(result, Accepted):
+        return result
+    if result is errors.NOT_A_MEMBER and not actor:
+        raise Declined(errors.NO_SUCH_CONVERSATION)  # all that can keep an operator out
+    text = result.text if result is errors.POLICY_UNAVAILABLE else None
+    raise Declined(errors.AS_HTTP.get(result, result), text)

@@ -13,6 +13,7 @@ from syncd import errors
 from syncd.limits import CLIENT_FRAME_BYTES_MAX
 from syncd.server.connection import Backstage, Connection
 from syncd.server.refusals import refused
+from syncd.server.throttle import Stranger
 from syncd.wire.codec import SUBPROTOCOLS, codec_for
 
 _CLOSE_HANDSHAKE_S = 5.0
@@ -44,23 +45,37 @@ def sync_endpoint(
         )
         if not _offered(request):
             return refused(errors.NO_SUBPROTOCOL)
-        await socket.prepare(request)
-        assert socket.ws_protocol is not None
-        # Not isinstance: the transports of other event loops share the methods, not the class.
-        transport = cast("asyncio.WriteTransport | None", request.transport)
-        if transport is None:
-            return socket  # the peer went away during the upgrade
-        connection = Connection(backstage, socket, transport, codec_for(socket.ws_protocol))
+        stranger = backstage.throttle.upgrade(request)
+        if isinstance(stranger, web.Response):
+            return stranger
         try:
-            await connection.run()
+            await socket.prepare(request)
+            await _serve(backstage, request, socket, stranger)
         finally:
-            if transport.get_write_buffer_size():
-                # A peer that reads still gets its goodbye; for one that does not, closing would
-                # wait for ever.
-                asyncio.get_running_loop().call_later(_CLOSE_HANDSHAKE_S, transport.abort)
+            stranger.known()
         return socket
 
     return sync
+
+
+async def _serve(
+    backstage: Backstage, request: web.Request, socket: web.WebSocketResponse, stranger: Stranger
+) -> None:
+    """Everything between the upgrade and the end of the socket."""
+    assert socket.ws_protocol is not None
+    # Not isinstance: the transports of other event loops share the methods, not the class.
+    transport = cast("asyncio.WriteTransport | None", request.transport)
+    if transport is None:
+        return  # the peer went away during the upgrade
+    codec = codec_for(socket.ws_protocol)
+    connection = Connection(backstage, socket, transport, codec, stranger)
+    try:
+        await connection.run()
+    finally:
+        if transport.get_write_buffer_size():
+            # A peer that reads still gets its goodbye; for one that does not, closing would wait
+            # for ever.
+            asyncio.get_running_loop().call_later(_CLOSE_HANDSHAKE_S, transport.abort)
 
 
 def _offered(request: web.Request) -> bool:

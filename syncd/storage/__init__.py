@@ -11,20 +11,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from syncd import errors
 from syncd.errors import Refusal
+from syncd.membership import Members
 from syncd.model import (
     EPOCH_BYTES,
     AccountId,
+    ConversationId,
     CursorScope,
     Device,
     DeviceId,
     Done,
     Epoch,
+    Identity,
     Page,
     ReadRequest,
     Seq,
     Work,
 )
+from syncd.storage.keeping import Keeping
 
 UNKNOWN_EPOCH = Epoch(bytes(EPOCH_BYTES))
 """The epoch of the page of an account that does not exist: no log ever has it."""
@@ -44,6 +49,14 @@ class StorageError(Exception):
         self.refusal = refusal
 
 
+class Damaged(StorageError):
+    """What is stored contradicts itself; nothing was written. It stays so until an operator acts,
+    and asking again tells the same text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, definite=True, refusal=errors.BUSY)
+
+
 class StoreRefused(Exception):
     """The store cannot be opened as asked: wrong cursor scope, newer schema, lost pragma."""
 
@@ -54,6 +67,10 @@ class Storage(Protocol):
     @property
     def cursor_scope(self) -> CursorScope:
         """By which key cursors are stored; fixed when the store was made."""
+
+    @property
+    def keeping(self) -> Keeping:
+        """The door to what retention needs."""
 
     async def commit(self, work: Work) -> Done:
         """Do all of `work` in one transaction; durable when this returns.
@@ -71,11 +88,15 @@ class Storage(Protocol):
             it lies at or below the floor); other content -> CONFLICT;
           number not above the highest -> STALE when as many numbers as are remembered lie above
             it, else SKIPPED;
-          a member that does not exist -> UNKNOWN_ACCOUNT;
-          else the record is appended to every member's log and the number is remembered.
+          the draft's own refusal, then what rules.rule says to it as the logs stand now;
+          else the record is appended to every log that the ruling names and the number remembered.
+        After a retryable refusal every later draft of that device in the Work gets the same.
 
-        Publications likewise, by (publisher, key): KEY_CONFLICT, NO_SUCH_ACCOUNT; an Accepted of a
-        publication has number 0 and the seq in the account's log.
+        Publications likewise, by (publisher, key): KEY_CONFLICT, the publication's own refusal,
+        UNKNOWN_ACCOUNT, rules.rule; an Accepted of a publication has number 0 and the seq in the
+        account's log, or None where it went to a group.
+
+        Notes: a verdict's text is kept where the device's generation is still that of the note.
 
         Raises StorageError. Its caller owes: wake `grown` only after this returned; drafts speak
         for the device's own account.
@@ -87,10 +108,30 @@ class Storage(Protocol):
     async def heads(self, accounts: Sequence[AccountId]) -> Mapping[AccountId, Seq]:
         """The committed head of each account that exists."""
 
+    async def members(self, conversation: ConversationId) -> Members | None:
+        """Who is in a group by what is committed; None where there is no such group.
+
+        A group that everybody left has no members, and is there all the same.
+        """
+
     async def trim(self, account: AccountId, before: Seq) -> Seq:
         """Drop the entries below `before` (at most up to the head); the new floor.
 
         Raises KeyError for an unknown account. A floor never falls.
+        """
+
+    async def erase(self, account: AccountId, seq: Seq) -> int:
+        """Replace the body of the entry at `seq` by heading.ERASED, in every log that holds the
+        same message; in how many logs it is. Erasing twice is no error.
+
+        Header, chain and seq stay. Raises KeyError where the account or the entry does not exist,
+        and StorageError.
+        """
+
+    async def edits(self, account: AccountId, seq: Seq) -> Mapping[Seq, Identity]:
+        """The edits of the entry at `seq` in the account's log, by their own seq.
+
+        Raises KeyError where the account or the entry does not exist.
         """
 
     async def close(self) -> None:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from syncd import chain, errors
+from syncd import chain, errors, heading
 from syncd.errors import Refusal
 from syncd.limits import REMEMBERED_MESSAGES
+from syncd.membership import Members
 from syncd.model import (
     EPOCH_BYTES,
     Accepted,
     AccountId,
-    Chain,
+    ConversationId,
     CursorMark,
     CursorScope,
     Device,
@@ -25,7 +26,8 @@ from syncd.model import (
     Done,
     Draft,
     Epoch,
-    Link,
+    Identity,
+    Intent,
     Opening,
     OpeningRequest,
     Outcome,
@@ -41,56 +43,11 @@ from syncd.model import (
 )
 from syncd.storage import UNKNOWN_EPOCH
 from syncd.storage.cursors import cursor_key
+from syncd.storage.keeping import Keeping
+from syncd.storage.memory_log import Log
+from syncd.storage.memory_retention import MemoryKeeping
 from syncd.storage.remembered import Answer, Remembered
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    encoded: bytes
-    link: Link
-
-
-@dataclass(slots=True)
-class _Log:
-    """One account's log: the entries floor+1 .. head, and the link that they continue."""
-
-    epoch: Epoch
-    floor: Seq = 0
-    floor_link: Link = chain.GENESIS
-    entries: list[_Entry] = field(default_factory=list)
-
-    @property
-    def head(self) -> Seq:
-        return self.floor + len(self.entries)
-
-    def link_at(self, seq: Seq) -> Link | None:
-        if not self.floor <= seq <= self.head:
-            return None
-        return self.floor_link if seq == self.floor else self.entries[seq - self.floor - 1].link
-
-    def chain_at(self, seq: Seq | None) -> Chain | None:
-        link = None if seq is None else self.link_at(seq)
-        return None if link is None else chain.shown(link)
-
-    def append(self, record: Record) -> Seq:
-        previous = self.entries[-1].link if self.entries else self.floor_link
-        seq = self.head + 1
-        link = chain.link(previous, seq, record.header, record.body_hash)
-        self.entries.append(_Entry(record.header + record.body, link))
-        return seq
-
-    def page(self, after: Seq, bytes_max: int) -> Page:
-        floor_chain = chain.shown(self.floor_link)
-        to, at, size = after, floor_chain, 0
-        pieces: list[bytes] = []
-        while self.floor <= to < self.head:
-            entry = self.entries[to - self.floor]
-            size += len(entry.encoded)
-            if pieces and size > bytes_max:
-                break
-            to, at = to + 1, chain.shown(entry.link)
-            pieces.append(entry.encoded)
-        return Page(self.epoch, self.floor, floor_chain, self.head, to, at, b"".join(pieces))
+from syncd.storage.rules import Found, Ruling, rule
 
 
 @dataclass(slots=True)
@@ -105,13 +62,15 @@ class _Device:
     generation: int = 0
     instance: str | None = None
     revoked: bool = False
+    verdict: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Published:
     content: bytes
-    account: AccountId
-    seq: Seq
+    account: AccountId | None
+    seq: Seq | None
+    arrival: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,27 +91,41 @@ class MemoryStorage:
         self._scope = cursor_scope
         self._capacity = remembered
         self._draw = draw
-        self._logs: dict[AccountId, _Log] = {}
+        self._logs: dict[AccountId, Log] = {}
         self._devices: dict[DeviceId, _Device] = {}
         self._cursors: dict[str, _Cursor] = {}
         self._published: dict[tuple[str, str], _Published] = {}
         self._keys: dict[str, bytes] = {}
+        self._groups: dict[ConversationId, Members] = {}
+        self._fan_outs: dict[ConversationId, int] = {}
+        self._arrival = 0
+        self._keeping = MemoryKeeping(self._logs, lambda: self._arrival, self._forget)
 
     @property
     def cursor_scope(self) -> CursorScope:
         return self._scope
+
+    @property
+    def keeping(self) -> Keeping:
+        return self._keeping
 
     # ------------------------------------------------------------ one transaction
 
     def commit_now(self, work: Work) -> Done:
         """What `commit` promises, at once: nothing here can fail half-way."""
         grown: set[AccountId] = set()
+        self._fan_outs = {}
         for mark in work.cursors:
             self._mark(mark)
         openings = tuple(self._open(request) for request in work.openings)
-        submissions = tuple(self._submit(each, grown) for each in work.submissions)
+        refusing: dict[DeviceId, Refusal] = {}
+        submissions = tuple(self._submit(each, grown, refusing) for each in work.submissions)
         publications = tuple(self._publish(each, grown) for each in work.publications)
-        return Done(openings, submissions, publications, frozenset(grown))
+        for note in work.notes:
+            device = self._devices.get(note.device)
+            if device is not None and device.generation == note.generation:
+                device.verdict = note.text
+        return Done(openings, submissions, publications, frozenset(grown), self._fan_outs)
 
     def _open(self, request: OpeningRequest) -> Opening | Refusal:
         device = self._devices.get(request.device)
@@ -181,28 +154,60 @@ class MemoryStorage:
         )
 
     def _submit(
-        self, submission: Submission, grown: set[AccountId]
+        self, submission: Submission, grown: set[AccountId], refusing: dict[DeviceId, Refusal]
     ) -> tuple[Outcome, ...] | Superseded:
         device = self._devices.get(submission.device)
         if device is None or device.revoked:
             return Superseded(None)
         if submission.generation != device.generation:
             return Superseded(device.instance)
-        return tuple(self._append(device, draft, grown) for draft in submission.drafts)
+        outcomes: list[Outcome] = []
+        for draft in submission.drafts:
+            sticking = refusing.get(device.device)
+            outcome = (
+                self._append(device, draft, grown)
+                if sticking is None
+                else Refused(draft.number, sticking)
+            )
+            if isinstance(outcome, Refused) and outcome.refusal.reconnect:
+                refusing[device.device] = outcome.refusal
+            outcomes.append(outcome)
+        return tuple(outcomes)
 
     def _append(self, device: _Device, draft: Draft, grown: set[AccountId]) -> Outcome:
-        assert draft.account == device.account == draft.members[0], (
-            "a device speaks for its account"
-        )
+        assert draft.account == device.account, "a device speaks for its account"
         known = device.remembered.judge(draft, self._logs[draft.account].floor)
         if known is not None:
             return known
-        if not all(member in self._logs for member in draft.members):
-            return Refused(draft.number, errors.UNKNOWN_ACCOUNT)
-        seqs = {member: self._logs[member].append(draft.record) for member in draft.members}
-        grown.update(seqs)
-        device.remembered.accept(draft.number, Answer(seqs[draft.account], draft.content))
-        return Accepted(draft.number, seqs[draft.account], duplicate=False)
+        ruling = draft.refusal or rule(draft.intent, draft.account, self)
+        if isinstance(ruling, Refusal):
+            return Refused(draft.number, ruling)
+        identity = Identity(draft.device, draft.number)
+        seq = self._carry_out(ruling, draft.intent, draft.record, identity, grown)
+        device.remembered.accept(draft.number, Answer(seq, draft.content))
+        return Accepted(draft.number, seq, duplicate=False)
+
+    def _carry_out(
+        self,
+        ruling: Ruling,
+        intent: Intent,
+        record: Record,
+        identity: Identity,
+        grown: set[AccountId],
+    ) -> Seq:
+        """Append to every log; the seq in the first one's."""
+        seqs = []
+        for account in ruling.logs:
+            self._arrival += 1
+            seqs.append(self._logs[account].append(record, identity, self._arrival))
+        grown.update(ruling.logs)
+        if len(ruling.logs) > 2:
+            self._fan_outs[intent.conversation] = len(ruling.logs)
+        if ruling.members is not None:
+            self._groups[intent.conversation] = ruling.members
+        if ruling.mark is not None:
+            self._logs[ruling.logs[0]].marks[intent.conversation] = ruling.mark
+        return seqs[0]
 
     def _publish(self, publication: Publication, grown: set[AccountId]) -> Accepted | Refusal:
         key = (publication.publisher, publication.key)
@@ -210,15 +215,57 @@ class MemoryStorage:
         if known is not None:
             if (known.content, known.account) != (publication.content, publication.account):
                 return errors.KEY_CONFLICT
-            trimmed = known.seq <= self._logs[known.account].floor
-            return Accepted(0, None if trimmed else known.seq, duplicate=True)
-        log = self._logs.get(publication.account)
-        if log is None:
-            return errors.NO_SUCH_ACCOUNT
-        seq = log.append(publication.record)
-        grown.add(publication.account)
-        self._published[key] = _Published(publication.content, publication.account, seq)
-        return Accepted(0, seq, duplicate=False)
+            return Accepted(0, self._still_there(known), duplicate=True)
+        ruling = self._ruling(publication)
+        if isinstance(ruling, Refusal):
+            return ruling
+        identity = Identity(publication.device, publication.number)
+        seq = self._carry_out(ruling, publication.intent, publication.record, identity, grown)
+        told = None if publication.account is None else seq
+        self._published[key] = _Published(
+            publication.content, publication.account, told, self._arrival
+        )
+        return Accepted(0, told, duplicate=False)
+
+    def _forget(self, arrival: int, most: int) -> int:
+        old = [key for key, known in self._published.items() if known.arrival <= arrival][:most]
+        for key in old:
+            del self._published[key]
+        return len(old)
+
+    def _ruling(self, publication: Publication) -> Ruling | Refusal:
+        if publication.refusal is not None:
+            return publication.refusal
+        if publication.account is None:
+            return rule(publication.intent, publication.actor, self)
+        if publication.account not in self._logs:
+            return errors.UNKNOWN_ACCOUNT
+        return Ruling((publication.account,))
+
+    def _still_there(self, known: _Published) -> Seq | None:
+        if known.account is None or known.seq is None:
+            return None
+        return known.seq if known.seq > self._logs[known.account].floor else None
+
+    # ------------------------------------------------------------ the book that rules ask
+
+    def exists(self, account: AccountId) -> bool:
+        return account in self._logs
+
+    def members_of(self, conversation: ConversationId) -> Members | None:
+        return self._groups.get(conversation)
+
+    def find(self, account: AccountId, identity: Identity) -> Found | None:
+        log = self._logs[account]
+        seq = log.seqs.get(identity)
+        if seq is None:
+            return None
+        return Found(seq, heading.unpack(log.entries[seq - log.floor - 1].header))
+
+    def mark(self, account: AccountId, conversation: ConversationId) -> Seq:
+        return self._logs[account].marks.get(conversation, 0)
+
+    # ------------------------------------------------------------ cursors
 
     def _mark(self, mark: CursorMark) -> None:
         device = self._devices.get(mark.device)
@@ -237,7 +284,7 @@ class MemoryStorage:
     # ------------------------------------------------------------ logs
 
     def read_now(self, requests: Sequence[ReadRequest]) -> list[Page]:
-        nothing = _Log(UNKNOWN_EPOCH)
+        nothing = Log(UNKNOWN_EPOCH)
         return [
             self._logs.get(request.account, nothing).page(request.after, request.bytes_max)
             for request in requests
@@ -249,10 +296,7 @@ class MemoryStorage:
     def trim_now(self, account: AccountId, before: Seq) -> Seq:
         log = self._logs[account]
         floor = min(before - 1, log.head)
-        link = log.link_at(floor)
-        if link is not None:
-            del log.entries[: floor - log.floor]
-            log.floor, log.floor_link = floor, link
+        log.trim(floor)
         return log.floor
 
     async def commit(self, work: Work) -> Done:
@@ -264,8 +308,18 @@ class MemoryStorage:
     async def heads(self, accounts: Sequence[AccountId]) -> Mapping[AccountId, Seq]:
         return self.heads_now(accounts)
 
+    async def members(self, conversation: ConversationId) -> Members | None:
+        return self.members_of(conversation)
+
     async def trim(self, account: AccountId, before: Seq) -> Seq:
         return self.trim_now(account, before)
+
+    async def erase(self, account: AccountId, seq: Seq) -> int:
+        identity = self._logs[account].identity_at(seq)
+        return sum(log.erase(identity) for log in self._logs.values())
+
+    async def edits(self, account: AccountId, seq: Seq) -> Mapping[Seq, Identity]:
+        return self._logs[account].edits(seq)
 
     async def close(self) -> None:
         pass
@@ -275,7 +329,7 @@ class MemoryStorage:
     async def create_account(self, account: AccountId) -> bool:
         if account in self._logs:
             return False
-        self._logs[account] = _Log(Epoch(self._draw(EPOCH_BYTES)))
+        self._logs[account] = Log(Epoch(self._draw(EPOCH_BYTES)))
         return True
 
     async def create_device(
@@ -326,6 +380,7 @@ class MemoryStorage:
             epoch=log.epoch,
             cursor=saved.seq if saved and saved.epoch == log.epoch else 0,
             head=log.head,
+            verdict=device.verdict,
         )
 
     async def add_key(self, name: str, key_hash: bytes) -> None:

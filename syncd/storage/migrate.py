@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from syncd import checksum, heading
+from syncd.model import Chain
 from syncd.storage import StoreRefused
+from syncd.storage.identities import sender_key
 from syncd.storage.queries import SQL_FOLDER
 
 SQLITE_FOLDER = SQL_FOLDER / "sqlite"
@@ -66,6 +70,7 @@ def migrate(connection: sqlite3.Connection, folder: Path = SQLITE_FOLDER) -> Non
 
 
 def _apply(connection: sqlite3.Connection, step: Migration) -> None:
+    offer_functions(connection)
     version = f"PRAGMA user_version = {step.version:d};"
     try:
         # As one script, because executescript would first commit a transaction begun outside.
@@ -74,3 +79,22 @@ def _apply(connection: sqlite3.Connection, step: Migration) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def offer_functions(connection: sqlite3.Connection) -> None:
+    """What migrations compute from stored bytes, which SQL cannot read."""
+    sums: dict[int, int] = {}
+
+    def running_sum(log: int, chain: Chain, header: bytes, body: bytes) -> int:
+        # Called in the order of (log, seq): the statement that calls it says so.
+        sums[log] = checksum.extend(sums.get(log, checksum.START), header + body)
+        return checksum.sealed(sums[log], chain)
+
+    offered: dict[str, Callable[..., int]] = {
+        "sender_of": lambda header: sender_key(heading.unpack(header).device),
+        "number_of": lambda header: heading.unpack(header).number,
+        "running_sum": running_sum,
+        "opened_sum": checksum.opened,
+    }
+    for name, function in offered.items():
+        connection.create_function(name, -1, function)

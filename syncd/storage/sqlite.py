@@ -8,7 +8,6 @@ SQLite before 3.51.3 may damage a store when two connections write or checkpoint
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -21,16 +20,33 @@ import aiosqlite
 
 from syncd import errors
 from syncd.limits import REMEMBERED_MESSAGES
-from syncd.model import AccountId, CursorScope, Device, DeviceId, Done, Page, ReadRequest, Seq, Work
+from syncd.membership import Members
+from syncd.model import (
+    AccountId,
+    ConversationId,
+    CursorScope,
+    Device,
+    DeviceId,
+    Done,
+    Identity,
+    Page,
+    ReadRequest,
+    Seq,
+    Work,
+)
 from syncd.storage import StorageError, StoreRefused, sqlite_identity
+from syncd.storage.database_file import DATABASE_NAME as DATABASE_NAME
+from syncd.storage.database_file import LOCK_NAME as LOCK_NAME
+from syncd.storage.database_file import claim, sync_folder
+from syncd.storage.erase import erase_body, find_edits
+from syncd.storage.importing import Imported, import_account
+from syncd.storage.keeping import LOG_AHEAD_BYTES_MAX, Keeping
 from syncd.storage.migrate import migrate
 from syncd.storage.queries import load
 from syncd.storage.sqlite_commit import commit_work
-from syncd.storage.sqlite_logs import read_heads, read_pages, trim_log
+from syncd.storage.sqlite_logs import read_heads, read_members, read_pages, trim_log
+from syncd.storage.sqlite_retention import SqliteKeeping
 from syncd.storage.transaction import transact
-
-DATABASE_NAME = "syncd.db"
-LOCK_NAME = "lock"
 
 CHECKPOINT_PAGES = 16_000
 """WAL pages (4 KiB each) after which a commit also copies them into the database: 64 MiB. Commits
@@ -70,8 +86,9 @@ async def open_sqlite(
     """
     async with AsyncExitStack() as resources:
         try:
-            lock = _claim(path)
+            lock = claim(path)
             resources.callback(os.close, lock)
+            _make_file(path)
             writer = await _connect(path, resources)
             settled = await _carry(writer, partial(prepare_writer, scope=scope))
             reader = await _connect(path, resources)
@@ -82,6 +99,7 @@ async def open_sqlite(
             writer,
             reader,
             settled,
+            log_ahead=path / f"{DATABASE_NAME}-wal",
             resources=resources.pop_all(),
             remembered=remembered,
             enough_room=partial(_has_room, lock, free_bytes_min),
@@ -95,6 +113,8 @@ def prepare_writer(connection: sqlite3.Connection, scope: CursorScope | None) ->
     connection.execute("PRAGMA foreign_keys = ON")
     _require(connection, journal_mode="wal", synchronous=_FULL, foreign_keys=1)
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES:d}")
+    # The file is cut down when it begins anew: trouble that is over must not look like trouble.
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_AHEAD_BYTES_MAX:d}")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB:d}")
     migrate(connection)
     return transact(connection, partial(_settle_scope, asked=scope))
@@ -129,38 +149,15 @@ def _settle_scope(connection: sqlite3.Connection, asked: CursorScope | None) -> 
     return settled
 
 
-def _claim(folder: Path) -> int:
-    """Lock the folder for this process, making it and its database file; the lock's descriptor."""
-    if not folder.is_dir():
-        folder.mkdir(mode=0o700, parents=True)
-        _sync_folder(folder.parent)
-    lock = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # SQLite would make the file readable for all; its WAL inherits what it finds here.
-        os.close(os.open(folder / DATABASE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        _sync_folder(folder)
-    except BlockingIOError:
-        os.close(lock)
-        raise StoreRefused(f"the store in {folder} is in use by another process") from None
-    except BaseException:
-        os.close(lock)
-        raise
-    return lock
+def _make_file(folder: Path) -> None:
+    # SQLite would make the file readable for all; its WAL inherits what it finds here.
+    os.close(os.open(folder / DATABASE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    sync_folder(folder)
 
 
 def _has_room(lock: int, free_bytes_min: int) -> bool:
     disk = os.fstatvfs(lock)
     return disk.f_bavail * disk.f_frsize >= free_bytes_min
-
-
-def _sync_folder(folder: Path) -> None:
-    # A file is only as durable as its name.
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 async def _connect(folder: Path, resources: AsyncExitStack) -> aiosqlite.Connection:
@@ -203,6 +200,7 @@ class SqliteStorage:
         reader: aiosqlite.Connection,
         cursor_scope: CursorScope,
         *,
+        log_ahead: Path,
         resources: AsyncExitStack,
         remembered: int,
         enough_room: Callable[[], bool],
@@ -215,20 +213,31 @@ class SqliteStorage:
         self._enough_room = enough_room
         self._unknown: StorageError | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._keeping = SqliteKeeping(
+            partial(self._run, writer), partial(self._run, reader), log_ahead
+        )
 
     @property
     def cursor_scope(self) -> CursorScope:
         return self._scope
 
+    @property
+    def keeping(self) -> Keeping:
+        return self._keeping
+
     async def commit(self, work: Work) -> Done:
         def run(connection: sqlite3.Connection) -> Done:
-            if (work.submissions or work.publications) and not self._enough_room():
-                raise StorageError(
-                    "the disk is almost full", definite=True, refusal=errors.STORAGE_FULL
-                )
+            if work.submissions or work.publications:
+                self._insist_on_room()
             return commit_work(connection, work, self._scope, self._remembered)
 
         return await self._run(self._writer, run)
+
+    def _insist_on_room(self) -> None:
+        if not self._enough_room():
+            raise StorageError(
+                "the disk is almost full", definite=True, refusal=errors.STORAGE_FULL
+            )
 
     async def read(self, requests: Sequence[ReadRequest]) -> list[Page]:
         return await self._run(self._reader, partial(read_pages, requests=requests))
@@ -236,8 +245,33 @@ class SqliteStorage:
     async def heads(self, accounts: Sequence[AccountId]) -> Mapping[AccountId, Seq]:
         return await self._run(self._reader, partial(read_heads, accounts=accounts))
 
+    async def members(self, conversation: ConversationId) -> Members | None:
+        return await self._run(self._reader, partial(read_members, conversation=conversation))
+
     async def trim(self, account: AccountId, before: Seq) -> Seq:
         return await self._run(self._writer, partial(trim_log, account=account, before=before))
+
+    async def erase(self, account: AccountId, seq: Seq) -> int:
+        return await self._run(self._writer, partial(erase_body, account=account, seq=seq))
+
+    async def import_account(self, account: AccountId, path: Path) -> Imported:
+        """See importing.import_account. Raises TransferRefused, OSError and StorageError."""
+
+        def take(connection: sqlite3.Connection) -> Imported:
+            self._insist_on_room()
+            return import_account(
+                connection,
+                account,
+                path,
+                scope=self._scope,
+                remembered=self._remembered,
+                draw=os.urandom,
+            )
+
+        return await self._run(self._writer, take)
+
+    async def edits(self, account: AccountId, seq: Seq) -> Mapping[Seq, Identity]:
+        return await self._run(self._reader, partial(find_edits, account=account, seq=seq))
 
     async def close(self) -> None:
         if self._closing is None:

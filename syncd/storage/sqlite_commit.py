@@ -1,7 +1,7 @@
 """One Work in one SQLite transaction: synchronous, over a connection, so that it runs anywhere.
 
-The hot path of the service. Each log and each device that a Work touches is read once, changed in
-memory and written once at the end; entries and answers are inserted in bulk.
+The hot path of the service. Each device that a Work touches is read once, changed in memory and
+written once at the end, and so is each log (sqlite_book.py); answers are inserted in bulk.
 """
 
 from __future__ import annotations
@@ -15,29 +15,30 @@ from syncd.limits import REMEMBERED_MESSAGES
 from syncd.model import (
     Accepted,
     AccountId,
-    Chain,
     CursorMark,
     CursorScope,
     DeviceId,
     Done,
     Draft,
     Epoch,
-    Link,
+    Identity,
     Opening,
     OpeningRequest,
     Outcome,
     Publication,
-    Record,
     Refused,
     Seq,
     Submission,
     Superseded,
     Work,
 )
+from syncd.storage import Damaged
 from syncd.storage.cursors import cursor_key
 from syncd.storage.queries import load
 from syncd.storage.remembered import Answer, Remembered
-from syncd.storage.transaction import damaged, transact
+from syncd.storage.rules import Ruling, rule
+from syncd.storage.sqlite_book import LogRow, SqliteBook, chain_at, find_cursor
+from syncd.storage.transaction import transact
 
 _SQL = load("sqlite")
 
@@ -53,19 +54,6 @@ def commit_work(
     Raises StorageError; after an indefinite one the connection must not be used again.
     """
     return transact(connection, lambda within: _Commit(within, scope, remembered).run(work))
-
-
-@dataclass(slots=True)
-class LogRow:
-    """A row of `logs`, as it will be written."""
-
-    log: int
-    account: AccountId
-    epoch: Epoch
-    floor: Seq
-    floor_link: Link
-    head: Seq
-    head_link: Link
 
 
 @dataclass(slots=True)
@@ -86,14 +74,13 @@ class _Sender:
     """Whether the stored answers were read: only a number that is not new asks for them."""
 
 
-def find_log(connection: sqlite3.Connection, account: AccountId) -> LogRow | None:
-    row = connection.execute(_SQL["log"], (account,)).fetchone()
-    return None if row is None else LogRow(*row)
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """A publication that was accepted before: what it was, and the seq that was answered."""
 
-
-def find_cursor(connection: sqlite3.Connection, key: str) -> tuple[Epoch, Seq] | None:
-    row: tuple[Epoch, Seq] | None = connection.execute(_SQL["cursor"], (key,)).fetchone()
-    return row
+    content: bytes
+    account: AccountId | None
+    seq: Seq | None
 
 
 class _Commit:
@@ -103,14 +90,14 @@ class _Commit:
         self._connection = connection
         self._scope = scope
         self._capacity = remembered
-        self._logs: dict[AccountId, LogRow | None] = {}
+        self._book = SqliteBook(connection)
+        self._damages: list[str] = []
         self._senders: dict[DeviceId, _Sender | None] = {}
-        self._publications: dict[tuple[str, str], tuple[bytes, AccountId, Seq]] = {}
-        self._grown: dict[AccountId, LogRow] = {}
+        self._refusing: dict[DeviceId, Refusal] = {}
+        self._publications: dict[tuple[str, str], _Published] = {}
         self._changed: dict[DeviceId, _Sender] = {}
-        self._new_entries: list[tuple[int, Seq, Chain, bytes, bytes, bytes]] = []
         self._new_answers: list[tuple[int, int, int, Seq, bytes]] = []
-        self._new_publications: list[tuple[str, str, bytes, int, Seq]] = []
+        self._new_publications: list[tuple[str, str, bytes, int | None, Seq | None, int]] = []
         self._new_cursors: list[tuple[str, Epoch, Seq]] = []
 
     def run(self, work: Work) -> Done:
@@ -122,7 +109,12 @@ class _Commit:
         submissions = tuple(map(self._submit, work.submissions))
         publications = tuple(map(self._publish, work.publications))
         self._write()
-        return Done(openings, submissions, publications, frozenset(self._grown))
+        notes = [(note.text, note.device, note.generation) for note in work.notes]
+        self._connection.executemany(_SQL["note_verdict"], notes)
+        grown = frozenset(self._book.grown)
+        return Done(
+            openings, submissions, publications, grown, self._book.fan_outs, tuple(self._damages)
+        )
 
     # ------------------------------------------------------------ openings
 
@@ -134,12 +126,18 @@ class _Commit:
             return errors.DEVICE_REVOKED
         if request.credential not in (None, sender.credential):
             return errors.TOKEN_ROTATED
-        sender.generation += 1
-        sender.instance = request.instance
-        self._changed[sender.device] = sender
         log = self._own_log(sender)
         saved = find_cursor(self._connection, self._cursor_key(sender))
         cursor = saved[1] if saved and saved[0] == log.epoch else None
+        try:
+            stated_chain = chain_at(self._connection, log, request.stated)
+            cursor_chain = chain_at(self._connection, log, cursor)
+        except Damaged as damage:
+            self._damages.append(str(damage))
+            return errors.STORAGE_UNAVAILABLE
+        sender.generation += 1
+        sender.instance = request.instance
+        self._changed[sender.device] = sender
         return Opening(
             generation=sender.generation,
             epoch=log.epoch,
@@ -147,22 +145,11 @@ class _Commit:
             floor_chain=chain.shown(log.floor_link),
             head=log.head,
             sent=sender.remembered.highest,
-            stated_chain=self._chain_at(log, request.stated),
+            stated_chain=stated_chain,
             cursor=cursor,
-            cursor_chain=self._chain_at(log, cursor),
+            cursor_chain=cursor_chain,
             cursor_outdated=saved is not None and cursor is None,
         )
-
-    def _chain_at(self, log: LogRow, seq: Seq | None) -> Chain | None:
-        # Openings come first in a Work, so that what is above the stored head does not exist yet.
-        if seq is None or not log.floor <= seq <= log.head:
-            return None
-        if seq == log.floor:
-            return chain.shown(log.floor_link)
-        row = self._connection.execute(_SQL["chain_at"], (log.log, seq)).fetchone()
-        if row is None:
-            raise damaged(log.account, f"entry {seq} is missing")
-        return Chain(row[0])
 
     # ------------------------------------------------------------ appends
 
@@ -172,37 +159,38 @@ class _Commit:
             return Superseded(None)
         if submission.generation != sender.generation:
             return Superseded(sender.instance)
-        return tuple([self._judge(sender, draft) for draft in submission.drafts])
+        return tuple([self._answer(sender, draft) for draft in submission.drafts])
+
+    def _answer(self, sender: _Sender, draft: Draft) -> Outcome:
+        refusing = self._refusing.get(sender.device)
+        if refusing is not None:
+            return Refused(draft.number, refusing)
+        outcome = self._judge(sender, draft)
+        if isinstance(outcome, Refused) and outcome.refusal.reconnect:
+            self._refusing[sender.device] = outcome.refusal
+        return outcome
 
     def _judge(self, sender: _Sender, draft: Draft) -> Outcome:
         account, number = sender.account, draft.number
-        assert draft.account == account == draft.members[0], "a device speaks for its account"
+        assert draft.account == account, "a device speaks for its account"
         if number <= sender.remembered.highest and not sender.recalled:
             self._recall(sender)
         known = sender.remembered.judge(draft, self._own_log(sender).floor)
         if known is not None:
             return known
-        logs = [log for member in draft.members if (log := self._log(member)) is not None]
-        if len(logs) < len(draft.members):
-            return Refused(number, errors.UNKNOWN_ACCOUNT)
-        for log in logs:
-            self._append(log, draft.record)
-        answer = Answer(logs[0].head, draft.content)
+        ruling = draft.refusal or rule(draft.intent, account, self._book)
+        if isinstance(ruling, Refusal):
+            return Refused(number, ruling)
+        identity = Identity(draft.device, number)
+        answer = Answer(
+            self._book.carry_out(ruling, draft.intent, draft.record, identity), draft.content
+        )
         slot = sender.accepted % self._capacity
         self._new_answers.append((sender.id, slot, number, answer.seq, answer.content))
         sender.accepted += 1
         sender.remembered.accept(number, answer)
         self._changed[sender.device] = sender
         return Accepted(number, answer.seq, duplicate=False)
-
-    def _append(self, log: LogRow, record: Record) -> None:
-        seq = log.head + 1
-        link = chain.link(log.head_link, seq, record.header, record.body_hash)
-        log.head, log.head_link = seq, link
-        self._grown[log.account] = log
-        self._new_entries.append(
-            (log.log, seq, chain.shown(link), record.header, record.body_hash, record.body)
-        )
 
     def _recall(self, sender: _Sender) -> None:
         rows = self._connection.execute(_SQL["remembered"], (sender.id,))
@@ -214,20 +202,43 @@ class _Commit:
 
     def _publish(self, publication: Publication) -> Accepted | Refusal:
         key = (publication.publisher, publication.key)
-        known = self._publications.get(key)
-        known = known or self._connection.execute(_SQL["publication"], key).fetchone()
-        log = self._log(publication.account)
+        known = self._known_publication(key)
         if known is not None:
-            content, account, seq = known
-            if log is None or (content, account) != (publication.content, publication.account):
+            if (known.content, known.account) != (publication.content, publication.account):
                 return errors.KEY_CONFLICT
-            return Accepted(0, seq if seq > log.floor else None, duplicate=True)
-        if log is None:
-            return errors.NO_SUCH_ACCOUNT
-        self._append(log, publication.record)
-        self._publications[key] = (publication.content, publication.account, log.head)
-        self._new_publications.append((*key, publication.content, log.log, log.head))
-        return Accepted(0, log.head, duplicate=False)
+            return Accepted(0, self._still_there(known), duplicate=True)
+        ruling = self._ruling(publication)
+        if isinstance(ruling, Refusal):
+            return ruling
+        identity = Identity(publication.device, publication.number)
+        seq = self._book.carry_out(ruling, publication.intent, publication.record, identity)
+        log = None if publication.account is None else self._book.log(publication.account)
+        told = None if log is None else seq
+        self._publications[key] = _Published(publication.content, publication.account, told)
+        number = None if log is None else log.log
+        self._new_publications.append((*key, publication.content, number, told, self._book.arrival))
+        return Accepted(0, told, duplicate=False)
+
+    def _known_publication(self, key: tuple[str, str]) -> _Published | None:
+        if key in self._publications:
+            return self._publications[key]
+        row = self._connection.execute(_SQL["publication"], key).fetchone()
+        return None if row is None else _Published(*row)
+
+    def _ruling(self, publication: Publication) -> Ruling | Refusal:
+        if publication.refusal is not None:
+            return publication.refusal
+        if publication.account is None:
+            return rule(publication.intent, publication.actor, self._book)
+        if not self._book.exists(publication.account):
+            return errors.UNKNOWN_ACCOUNT
+        return Ruling((publication.account,))
+
+    def _still_there(self, known: _Published) -> Seq | None:
+        log = None if known.account is None else self._book.log(known.account)
+        if log is None or known.seq is None:
+            return None
+        return known.seq if known.seq > log.floor else None
 
     # ------------------------------------------------------------ cursors
 
@@ -244,15 +255,8 @@ class _Commit:
 
     # ------------------------------------------------------------ rows
 
-    def _log(self, account: AccountId) -> LogRow | None:
-        try:
-            return self._logs[account]
-        except KeyError:
-            found = self._logs[account] = find_log(self._connection, account)
-            return found
-
     def _own_log(self, sender: _Sender) -> LogRow:
-        log = self._log(sender.account)
+        log = self._book.log(sender.account)
         assert log is not None, "the schema ties a device to a log"
         return log
 
@@ -269,13 +273,9 @@ class _Commit:
 
     def _write(self) -> None:
         insert = self._connection.executemany
-        insert(_SQL["append_entry"], self._new_entries)
+        self._book.write()
         insert(_SQL["remember"], self._new_answers)
         insert(_SQL["remember_publication"], self._new_publications)
-        insert(
-            _SQL["grow_log"],
-            [(log.head, log.head_link, log.log) for log in self._grown.values()],
-        )
         insert(
             _SQL["save_sender"],
             [

@@ -13,7 +13,7 @@ from syncd import chain
 from syncd.model import EPOCH_BYTES, AccountId, CursorScope, Device, DeviceId
 from syncd.storage.cursors import cursor_key
 from syncd.storage.queries import load
-from syncd.storage.sqlite_commit import find_cursor, find_log
+from syncd.storage.sqlite_book import find_cursor, find_log
 from syncd.storage.transaction import snapshot, transact
 
 _SQL = load("sqlite")
@@ -106,7 +106,8 @@ def _seen(
     """The devices that `query` finds, each with its cursor under the scope's key."""
     found = []
     for row in connection.execute(_SQL[query], (parameter,)).fetchall():
-        device, account, name, platform, credential, generation, sent, revoked, epoch, head = row
+        device, account, name, platform, credential, generation, sent, revoked, *log = row
+        epoch, head, verdict = log
         saved = find_cursor(connection, cursor_key(scope, device, account, platform))
         cursor = saved[1] if saved and saved[0] == epoch else 0
         found.append(
@@ -122,6 +123,7 @@ def _seen(
                 epoch=epoch,
                 cursor=cursor,
                 head=head,
+                verdict=verdict,
             )
         )
     return found

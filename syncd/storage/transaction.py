@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from syncd import errors
 from syncd.model import AccountId
-from syncd.storage import StorageError
+from syncd.storage import Damaged, StorageError
 from syncd.storage.queries import load
 
 Result = TypeVar("Result")
@@ -65,16 +65,17 @@ def snapshot(
 
 def definite(error: sqlite3.Error) -> StorageError:
     """What an error means when it is certain that nothing was written."""
-    full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return Damaged(str(error))
+    full = code == sqlite3.SQLITE_FULL
     refusal = errors.STORAGE_FULL if full else errors.BUSY
     return StorageError(str(error), definite=True, refusal=refusal)
 
 
-def damaged(account: AccountId, what: str) -> StorageError:
+def damaged(account: AccountId, what: str) -> Damaged:
     """A log that contradicts itself. Served or dropped in silence, the damage would spread."""
-    return StorageError(
-        f"the log of {account} is damaged: {what}", definite=True, refusal=errors.BUSY
-    )
+    return Damaged(f"the log of {account} is damaged: {what}")
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

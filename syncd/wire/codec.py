@@ -12,8 +12,10 @@ from typing import Protocol
 
 import msgspec
 
+from syncd import heading
 from syncd.chain import hash_of
 from syncd.errors import MALFORMED_FRAME, Refusal
+from syncd.heading import Heading
 from syncd.model import AccountId, Chain, DeviceId, Record, Seq
 from syncd.wire import json_twin
 from syncd.wire.frames import Batch, ClientFrame, Entry, Frame, Message, ServerFrame
@@ -22,9 +24,6 @@ MSGPACK_SUBPROTOCOL = "syncd.v1.msgpack"
 JSON_SUBPROTOCOL = "syncd.v1.json"
 SUBPROTOCOLS = (MSGPACK_SUBPROTOCOL, JSON_SUBPROTOCOL)
 """In the server's order of preference."""
-
-_ENTRY_START = b"\x98"
-"""MessagePack's marker of an array of eight: the fields of an entry."""
 
 
 class Malformed(Exception):
@@ -66,17 +65,17 @@ def pack_entry(message: Message, account: AccountId, device: DeviceId, time_ms: 
     `header` + `body` is the MessagePack array of an Entry: the header ends before the last field.
     The same record goes into every member's log.
     """
-    fields = (
-        message.kind,
-        message.conversation,
-        account,
-        device,
-        message.number,
-        message.target,
-        time_ms,
+    header = heading.pack(
+        Heading(
+            message.kind,
+            message.conversation,
+            account,
+            device,
+            message.number,
+            message.target,
+            time_ms,
+        )
     )
-    # Packed as an array of seven, whose first byte then announces the eighth: the body.
-    header = _ENTRY_START + _pack(fields)[1:]
     body = _pack(message.body)
     return Record(header, body, hash_of(body))
 

@@ -44,11 +44,13 @@ class Message(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unk
 
     number: the sending device's counter, 1, 2, 3 ...; written to its outbox before the first send,
         gaps allowed, never used again for another content.
-    kind: 1 = message.
+    kind: 1 = message, 2 = edit, 3 = recall, 4 = delete, 5 = read, 6 = system.
     conversation: where it goes; a direct conversation's id is the two account ids, sorted by
-        code point, joined by ``~``.
-    target: the identity of the entry that it is about; null for a message.
-    body: opaque; at most 32,768 bytes, else ``too_large``.
+        code point, joined by ``~``; a group's id was chosen by its maker, from the alphabet of
+        account ids.
+    target: the identity of the entry that an edit, recall, delete or read is about; null for a
+        message or a system message.
+    body: opaque, but of a system message; at most 32,768 bytes, else ``too_large``.
     """
 
     number: Number
@@ -61,12 +63,13 @@ class Message(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unk
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """What a log holds. Its seq is not inside: it follows from the batch.
 
-    kind, conversation, target, body: as in the message that it was.
+    kind, conversation, target: as in the message that it was.
     account: of the sender. Empty when an operator's program sent it over HTTP without naming one;
         then the conversation is the receiver's with itself, and device belongs to no account.
     device, number: the sending device and its number: the entry's identity in every log.
     time: the server's wall clock when it took the message, in milliseconds since 1970-01-01 UTC;
-        for people to read, never for order.
+        for people to read, never for order. Edits, recalls and unread counts go by it as little.
+    body: null where it was erased since.
     """
 
     kind: Annotated[int, Meta(ge=0, le=255)]
@@ -76,7 +79,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unkno
     number: Number
     target: Identity | None
     time: Count
-    body: bytes
+    body: bytes | None
 
     @property
     def identity(self) -> Identity:
@@ -126,6 +129,22 @@ class Send(msgspec.Struct, frozen=True, array_like=True, tag=3, forbid_unknown_f
     messages: Annotated[
         tuple[Message, ...], Meta(min_length=1, max_length=limits.MESSAGES_PER_FRAME_MAX)
     ]
+
+
+class Signal(msgspec.Struct, frozen=True, array_like=True, tag=4, forbid_unknown_fields=True):
+    """Something that is true just now (somebody types, somebody is there): for the devices of the
+    conversation's members that are connected at this moment. Never in a log, never answered, and
+    dropped without a word where the sender is no member, signals too fast, or a line is busy.
+
+    conversation: as in a message.
+    kind: 1 = typing, 2 = here, 3 = away; any other is dropped. Who said here and goes, is said to
+        be away.
+    body: opaque; at most 256 bytes.
+    """
+
+    conversation: ConversationField
+    kind: Annotated[int, Meta(ge=0, le=255)]
+    body: Annotated[bytes, Meta(max_length=limits.SIGNAL_BYTES_MAX)]
 
 
 # ---------------------------------------------------------------- from the server
@@ -203,11 +222,13 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=20):
     epoch: of the log.
     head: the newest seq that the session knows of; above to is normal (the window is full).
     to: the last seq that was sent in this session, or its start.
+    floor: the last seq dropped by retention; what is not above it counts as unread no more.
     """
 
     epoch: EpochField
     head: Count
     to: Count
+    floor: Count = 0
 
 
 class AcceptedField(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -261,7 +282,23 @@ class Goodbye(msgspec.Struct, frozen=True, array_like=True, tag=22):
     retry_after: Count | None
 
 
-ClientFrame: TypeAlias = Hello | Ack | Send
-ServerFrame: TypeAlias = Welcome | Truncated | Reset | Batch | Heartbeat | Answers | Goodbye
+class Signalled(msgspec.Struct, frozen=True, array_like=True, tag=23):
+    """A signal of another device, just now. May be lost, doubled or late; means nothing after.
+
+    conversation, kind, body: as it was signalled.
+    account, device: who signalled.
+    """
+
+    conversation: ConversationId
+    account: AccountId
+    device: DeviceId
+    kind: Annotated[int, Meta(ge=0, le=255)]
+    body: bytes
+
+
+ClientFrame: TypeAlias = Hello | Ack | Send | Signal
+ServerFrame: TypeAlias = (
+    Welcome | Truncated | Reset | Batch | Heartbeat | Answers | Goodbye | Signalled
+)
 Verdict: TypeAlias = Welcome | Truncated | Reset
 Frame: TypeAlias = ClientFrame | ServerFrame

@@ -153,6 +153,10 @@ def _record(
     start = {} if tag is None else {FRAME_KEY: frame_name(kind)}
     tags = [] if tag is None else [tag]
     expected = {*start, *names}
+    # What later servers added has a default, and a server that does not know it sends none.
+    values = kind.__struct_defaults__
+    added = dict(zip(names[len(names) - len(values) :], values, strict=True))
+    required = expected - added.keys()
     strict = kind.__struct_config__.forbid_unknown_fields
 
     def show(value: Any) -> dict[str, object]:
@@ -161,11 +165,13 @@ def _record(
     def read(value: object) -> list[object]:
         if type(value) is not dict:
             raise Unreadable("expected an object")
-        if not expected <= value.keys():
+        if not required <= value.keys():
             raise Unreadable(f"a key of {kind.__name__} is missing")
         if strict and len(value) > len(expected):
             raise Unreadable(f"{kind.__name__} has no such key")
-        return tags + [twin.read(value[name]) for name, twin in twins]
+        return tags + [
+            twin.read(value[name]) if name in value else added[name] for name, twin in twins
+        ]
 
     return show, read
 

@@ -1,6 +1,7 @@
 """The real thing: `python -m syncd` as processes of their own, on free ports, over new folders."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -140,3 +141,55 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
 def server(start_server: Callable[..., ServerProcess]) -> ServerProcess:
     """A server with nothing in it."""
     return start_server()
+
+
+@dataclass(frozen=True)
+class FaultyDisk:
+    """What is wrong with the disk of the servers that are started by `command`: see shim.c."""
+
+    folder: Path
+    library: Path
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """`syncd`, over this disk."""
+        preload = (f"LD_PRELOAD={self.library}", f"SHIM_FOLDER={self.folder}")
+        return ("env", *preload, sys.executable, "-m", "syncd")
+
+    def begin(self, fault: str, says: str = "") -> None:
+        """From now on, and at once."""
+        written = self.folder / "written"
+        written.write_text(says)
+        written.rename(self.folder / fault)
+
+    def end(self, fault: str) -> None:
+        """The disk is well again."""
+        (self.folder / fault).unlink()
+
+    @property
+    def synced(self) -> int:
+        """How often a file was made durable."""
+        counter = self.folder / "synced"
+        return counter.stat().st_size if counter.exists() else 0
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library in front of the C library."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler on this machine: faults of the disk cannot be injected")
+    library = tmp_path_factory.mktemp("shim") / "shim.so"
+    source = Path(__file__).with_name("shim.c")
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True
+    )
+    return library
+
+
+@pytest.fixture
+def disk(tmp_path: Path, shim: Path) -> FaultyDisk:
+    """A disk on which nothing is wrong yet."""
+    folder = tmp_path / "faults"
+    folder.mkdir()
+    return FaultyDisk(folder, shim)

@@ -1,64 +1,23 @@
 """A failed fsync stops the process: nothing is answered, and a retry after the restart is safe.
 
-The fault is real: a shim in front of the C library's fdatasync and fsync returns EIO once a file
-appears. It needs a C compiler, which a machine that only runs syncd may not have.
+The fault is real: the shim in front of the C library (shim.c) returns EIO.
 """
 
 import asyncio
-import shutil
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from client_sim.door import opened
-from client_sim.live_server import LiveServer, socket_url
+from client_sim.live_server import LiveServer, ServerFailed, socket_url
 from syncd import client
-
-SHIM = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-static int broken(void) { return access(getenv("FSYNC_BROKEN_WHEN"), F_OK) == 0; }
-
-int fdatasync(int fd) {
-    int (*real)(int) = dlsym(RTLD_NEXT, "fdatasync");
-    if (broken()) { errno = EIO; return -1; }
-    return real(fd);
-}
-
-int fsync(int fd) {
-    int (*real)(int) = dlsym(RTLD_NEXT, "fsync");
-    if (broken()) { errno = EIO; return -1; }
-    return real(fd);
-}
-"""
-
-
-@pytest.fixture
-def shim(tmp_path: Path) -> Path:
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("no C compiler on this machine: the failing fsync cannot be injected")
-    source, library = tmp_path / "shim.c", tmp_path / "shim.so"
-    source.write_text(SHIM)
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True
-    )
-    return library
 
 
 async def test_a_failed_fsync_stops_the_process_and_the_retry_has_one_effect(
-    tmp_path: Path, shim: Path
+    tmp_path: Path, disk: Any
 ) -> None:
-    switch = tmp_path / "broken"
-    preload = ("env", f"LD_PRELOAD={shim}", f"FSYNC_BROKEN_WHEN={switch}")
-    command = (*preload, sys.executable, "-m", "syncd")
-    server = LiveServer(tmp_path / "data", "device", command)
+    server = LiveServer(tmp_path / "data", "device", disk.command)
     await server.start()
     try:
         key = await server.api_key()
@@ -66,12 +25,14 @@ async def test_a_failed_fsync_stops_the_process_and_the_retry_has_one_effect(
             phone = await door.create_device("ann", "phone", "phone")
         async with client.connect(socket_url(server.url), token=phone.token) as device:
             first = await device.send_to("ann", b"before")
-            switch.touch()
+            disk.begin("unsynced")
             unknown = asyncio.create_task(device.send_to("ann", b"during"))
             status = await server.ended()
             assert status == 70, server.log_tail()
             assert not unknown.done(), "nothing is answered when the outcome is unknown"
-            switch.unlink()
+            await stays_away(server)
+            assert not unknown.done()
+            disk.end("unsynced")
             await server.start()
             second = await unknown
             assert (first.seq, second.seq) == (1, 2)
@@ -83,3 +44,11 @@ async def test_a_failed_fsync_stops_the_process_and_the_retry_has_one_effect(
             assert bodies == [b"before", b"during"]
     finally:
         await server.stop()
+
+
+async def stays_away(server: LiveServer) -> None:
+    """While the disk is as it is, a supervisor's restarts end before anything is served."""
+    for _ in range(2):
+        with pytest.raises(ServerFailed, match="it ended with 1 before it listened") as failed:
+            await server.start()
+        assert "disk I/O error" in str(failed.value) or "Input/output error" in str(failed.value)

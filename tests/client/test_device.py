@@ -19,9 +19,10 @@ from syncd.client import (
     PendingState,
     Stopped,
     StoreMismatch,
+    View,
     connect,
 )
-from syncd.model import AccountId
+from syncd.model import AccountId, ConversationId
 from syncd.protocol import client_commands as commands
 from syncd.wire.frames import (
     AcceptedField,
@@ -30,6 +31,8 @@ from syncd.wire.frames import (
     Entry,
     Heartbeat,
     RefusedField,
+    Signal,
+    Signalled,
     Truncated,
     Welcome,
 )
@@ -37,6 +40,7 @@ from tests.client.peer import Ack, Hello, Send, Talk, peer, soon, until
 from tests.protocol.client_plays import (
     EPOCH,
     NEW_EPOCH,
+    OTHER,
     OWN,
     at,
     chain,
@@ -364,3 +368,99 @@ async def test_closing_acknowledges_what_the_application_has_finished() -> None:
 
     async with peer(script) as url, connect(url, token="t") as device:
         assert await take(device, 2) == [1, 2]
+
+
+# ---------------------------------------------------------------- what is not about the log alone
+
+
+async def test_signals_go_and_come_while_there_is_a_connection() -> None:
+    news: list[commands.News] = []
+    typing = Signal(ConversationId("friends"), 1, b"x")
+    heard = Signalled(ConversationId("friends"), AccountId("bob"), OTHER, 1, b"")
+
+    async def script(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome())
+        assert await talk.expect(Signal) == typing
+        await talk.say(heard)
+        await talk.listen()
+
+    async with (
+        peer(script) as url,
+        connect(url, token="t", hear=news.append) as device,
+    ):
+        device.signal("friends", 2)  # nobody is there yet to hear it
+        await soon(device.caught_up())
+        device.signal("friends", 1, b"x")
+
+        async def told() -> bool:
+            return commands.Signalled(heard) in news
+
+        await until(told)
+        with pytest.raises(ValueError, match="256"):
+            device.signal("friends", 1, bytes(257))
+        with pytest.raises(ValueError, match="conversation"):
+            device.signal("", 1)
+    with pytest.raises(Closed):
+        device.signal("friends", 1)
+
+
+async def test_it_knows_the_newest_floor() -> None:
+    async def script(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(verdict(floor=2, start=2, head=3), batch(2, entry(3)))
+        await talk.say(Heartbeat(EPOCH, 3, 3, 3))
+        await talk.listen()
+
+    news: list[commands.News] = []
+    async with peer(script) as url, connect(url, token="t", hear=news.append) as device:
+        assert device.floor == 0
+        await soon(device.caught_up())
+
+        async def risen() -> bool:
+            return device.floor == 3
+
+        await until(risen)
+        assert [each for each in news if isinstance(each, commands.Floored)] == [
+            commands.Floored(2),
+            commands.Floored(3),
+        ]
+
+
+async def test_its_history_is_what_the_store_holds(tmp_path: Path) -> None:
+    go = asyncio.Event()
+
+    async def first(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome(head=3), batch(0, entry(1), entry(2)), batch(2, entry(3)))
+        await talk.listen()
+
+    async def second(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await soon(go.wait())
+        await talk.say(reset("ahead", epoch=EPOCH, floor=0, start=0, head=1), batch(0, entry(4)))
+        await talk.listen()
+
+    store = tmp_path / "store.db"
+    async with peer(first, second) as url:
+        async with connect(url, token="t", store=store) as device:
+            assert await take(device, 3) == [1, 2, 3]
+            assert [item.seq async for item in device.history()] == [1, 2, 3]
+        async with connect(url, store=store) as device:
+            view = View(AccountId("bob"))
+            async for item in device.history():
+                view.apply(*item)
+            assert view.unread("alice~bob") == 3
+            assert [item.era async for item in device.history()] == [0, 0, 0]
+            go.set()
+
+            async def told_anew() -> bool:
+                return [item.entry.number async for item in device.history()] == [4]
+
+            await until(told_anew)
+            async for item in device:
+                view.apply(*item)
+                if item.entry.number == 4:
+                    break
+            assert (item.seq, item.epoch, item.era) == (1, EPOCH, 1)
+            assert view.unread("alice~bob") == 1, "the same epoch, but another past"

@@ -28,11 +28,12 @@ from syncd.client import (
     StoreInUse,
     StoreMismatch,
     StoreUnusable,
+    View,
     connect,
     sync_address,
 )
 from syncd.limits import BODY_BYTES_MAX
-from syncd.model import CursorScope
+from syncd.model import AccountId, CursorScope
 from syncd.protocol import client_commands as commands
 from syncd.server.app import SERVICE, application
 from syncd.wire.frames import Welcome
@@ -299,6 +300,64 @@ async def test_iteration_ends_when_the_device_is_closed(server: Server) -> None:
         with pytest.raises(Closed):
             await device.send("alice~alice", b"hello")
         await soon(device.close())
+
+
+# ---------------------------------------------------------------- conversations
+
+
+async def seen(device: Device, view: View) -> View:
+    """Everything up to the device's head, seen."""
+    await soon(device.caught_up())
+    assert device.position is not None
+    if device.position.seq > 0:
+        async for item in device:
+            view.apply(*item)
+            if item.seq == device.position.seq:
+                break
+    view.trim(device.floor)
+    return view
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+async def test_people_in_a_group_edit_recall_read_and_delete(
+    server: Server, encoding: Literal["msgpack", "json"]
+) -> None:
+    alice, bob = AccountId("alice"), AccountId("bob")
+    away = await server.token("alice"), await server.token("bob")
+    await server.token("carol")
+    async with (
+        connect(server.url, token=await server.token("alice"), encoding=encoding) as pc,
+        connect(server.url, token=await server.token("bob"), encoding=encoding) as phone,
+    ):
+        await soon(pc.create_group("friends", ["bob"]))
+        await soon(pc.add("friends", ["carol"]))
+        for body in (b"one", b"two", b"three", b"four"):
+            await soon(pc.send("friends", body))
+        await soon(pc.caught_up())
+        bobs = await seen(phone, View(bob))
+        one, two, three, _ = [shown.identity for shown in bobs.messages("friends")]
+        await soon(pc.edit("friends", one, b"one!"))
+        await soon(pc.recall("friends", two))
+        await soon(phone.read("friends", one))
+        await soon(phone.delete("friends", three))
+        with pytest.raises(SendRefused) as refused:
+            await soon(phone.recall("friends", one))
+        assert refused.value.refusal is errors.FORBIDDEN
+        await soon(pc.remove("friends", ["carol"]))
+        await soon(phone.leave("friends"))
+        await seen(phone, bobs)
+        alices = await seen(pc, View(alice))
+    assert [(each.body, each.edited) for each in bobs.messages("friends")] == [
+        (b"one!", True),
+        (None, False),
+        (b"four", False),
+    ]
+    assert bobs.unread_counts() == {"friends": 1}
+    assert list(bobs.members("friends")) == list(alices.members("friends")) == ["alice"]
+    assert [each.body for each in alices.messages("friends")] == [b"one!", None, b"three", b"four"]
+    for token, live in zip(away, (alices, bobs), strict=True):
+        async with connect(server.url, token=token) as device:
+            assert await seen(device, View(alice if live is alices else bob)) == live
 
 
 # ---------------------------------------------------------------- the wrong cursor scope

@@ -275,6 +275,17 @@ def test_a_reset_makes_everything_old_and_puts_back_what_the_server_lost(shelf: 
     assert marks(shelf) == [(4, Mark.NOT_ON_SERVER), (8, Mark.NOT_ON_SERVER)]
 
 
+def test_an_old_entry_stays_where_another_message_has_its_identity(shelf: Shelf) -> None:
+    # Its sender's store and the server were both restored, and the number was given anew.
+    lived(shelf)
+    take(shelf, reset("ahead", start=0, floor=0, head=3, sent=6), handed=2)
+    others = msgspec.structs.replace(entry(7), body=b"another message")
+    erased = msgspec.structs.replace(entry(8), body=None)
+    shelf.store_batch(stores(0, others, erased, timed(entry(1, OWN)), epoch=NEW_EPOCH))
+    assert (7, Mark.NOT_ON_SERVER) in marks(shelf)
+    assert {number for number, _ in marks(shelf)}.isdisjoint({1, 8})
+
+
 def test_lost_entries_of_our_own_are_sent_again_under_their_number(shelf: Shelf) -> None:
     lived(shelf)
     taken = take(shelf, reset("ahead", start=0, floor=0, head=0, sent=0))

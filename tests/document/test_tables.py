@@ -6,8 +6,10 @@ import pytest
 
 from syncd import limits
 from syncd.document import tables
+from syncd.membership import Action
 from syncd.model import Kind
 from syncd.protocol import session_table
+from syncd.protocol.signalling import SignalKind
 from syncd.protocol.verdict import Reason
 from syncd.wire import frames
 
@@ -66,6 +68,8 @@ def test_records_are_all_that_frames_hold() -> None:
 
 def test_kinds_and_reasons_are_complete() -> None:
     assert all(f"| {kind.value} | {kind.name.lower()} |" in tables.kinds() for kind in Kind)
+    assert all(f"| `{action.value}` |" in tables.changes() for action in Action)
+    assert all(f"| {kind.value} | {kind.name.lower()} |" in tables.signals() for kind in SignalKind)
     assert all(f"| `{reason.value}` |" in tables.reasons() for reason in Reason)
 
 

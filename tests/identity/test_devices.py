@@ -1,6 +1,7 @@
 """Devices: made by the server, known by a hash, ended for ever."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from syncd import errors
 from syncd.errors import Refusal
 from syncd.identity.devices import Admission, Credential, Devices, facts
 from syncd.identity.words import Declined
-from syncd.model import DeviceId, OpeningRequest, Work
+from syncd.model import DeviceId, OpeningRequest, VerdictNote, Work
 from syncd.storage import Storage
 from syncd.storage.address import open_storage
 
@@ -122,6 +123,17 @@ async def test_facts_are_what_an_operator_may_see(storage: Storage) -> None:
     assert shown["name"] == "PC1"
     assert (shown["cursor"], shown["head"], shown["sent"], shown["revoked"]) == (0, 0, 0, False)
     assert credential.token not in str(shown)
+
+
+async def test_facts_show_the_lag_and_the_last_verdict(storage: Storage) -> None:
+    devices = Devices(storage)
+    made = await devices.create("alice", name="PC1", platform="pc")
+    [device] = await devices.listed("alice")
+    shown = facts(replace(device, head=7, cursor=4))
+    assert (shown["lag"], shown["verdict"]) == (3, None)
+    await storage.commit(Work(notes=(VerdictNote(made.device, 0, "welcome"),)))
+    [device] = await devices.listed("alice")
+    assert facts(device)["verdict"] == "welcome"
 
 
 def test_a_credential_does_not_show_its_token() -> None:

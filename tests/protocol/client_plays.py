@@ -99,6 +99,14 @@ def send(*numbers: int) -> commands.SendFrame:
     return commands.SendFrame(frames.Send(tuple(message(number) for number in numbers)))
 
 
+def signal() -> frames.Signal:
+    return frames.Signal(ConversationId("alice~bob"), 1, b"...")
+
+
+def signalled() -> frames.Signalled:
+    return frames.Signalled(ConversationId("alice~bob"), AccountId("bob"), OTHER, 1, b"...")
+
+
 def client(**settings: Any) -> Client:
     """A client whose jitter is always a half."""
     return Client(Settings("a token", INSTANCE, WINDOW, **settings), lambda: 0.5)

@@ -260,10 +260,12 @@ class Seat:
                 self.line.down(CODEC.batch(prev, page.to, page.entries, page.chain, page.head))
             case commands.Reply(frame):
                 self.line.down(CODEC.encode(frame))
+            case commands.NoteVerdict() | commands.Signal():
+                pass  # nothing here depends on them
             case commands.Alarm(name, facts):
                 node.world.ledger.complain(f"alarm: {name} {facts}")
-            case commands.Close(refusal, instance):
-                goodbye = Goodbye(refusal.code, refusal.name, instance, None)
+            case commands.Close(refusal, instance, retry_after_ms):
+                goodbye = Goodbye(refusal.code, refusal.name, instance, retry_after_ms)
                 self.line.down(CODEC.encode(goodbye))
                 self.line.close_down(refusal.code)
 

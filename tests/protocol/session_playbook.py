@@ -10,7 +10,15 @@ from __future__ import annotations
 from typing import Any
 
 from syncd import chain
-from syncd.model import CursorScope, Epoch, Opening, OpeningRequest, Position, Seq
+from syncd.model import (
+    CursorScope,
+    Epoch,
+    Opening,
+    OpeningRequest,
+    Position,
+    Seq,
+    VerdictNote,
+)
 from syncd.protocol import commands, events
 from syncd.protocol.session import Session
 from syncd.protocol.session_table import State
@@ -116,7 +124,9 @@ def live(play: Playbook | None = None) -> Playbook:
     """An empty log, a device that holds nothing: welcome, and nothing to read."""
     welcome = Welcome(ALICE, PHONE, EPOCH, 0, 0, 0, NOWHERE, 0, 0)
     return (
-        opened(play or Playbook()).event(events.Opened(opening())).commands(commands.Reply(welcome))
+        opened(play or Playbook())
+        .event(events.Opened(opening()))
+        .commands(commands.NoteVerdict(VerdictNote(PHONE, 1, "welcome")), commands.Reply(welcome))
     )
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from syncd import errors, limits
-from syncd.model import Accepted, Refused
+from syncd.model import Accepted, Epoch, Refused
 from syncd.protocol import client_commands as commands
 from syncd.protocol import client_events as events
 from syncd.protocol.client import Client, Settings
@@ -35,6 +35,8 @@ from tests.protocol.client_plays import (
     play,
     reset,
     send,
+    signal,
+    signalled,
     stored,
     taken,
     truncated,
@@ -42,6 +44,7 @@ from tests.protocol.client_plays import (
 )
 
 REPORTED = commands.Report(ANYTHING)
+FLOORED = commands.Report(commands.Floored(5))
 HALF_MAX_FIRST = limits.RECONNECT_DELAY_MIN_S / 2
 
 
@@ -72,7 +75,7 @@ def test_from_the_store_to_the_first_entry() -> None:
     stage >> events.Connected() << hello(None)
     welcome = verdict(start=5)
     stage >> got(welcome) << commands.TakeVerdict(welcome, 0)
-    stage >> taken(handed=5) << commands.Report(commands.Judged(welcome))
+    stage >> taken(handed=5) << commands.Report(commands.Judged(welcome)) << FLOORED
     stage >> batch(5, entry(1), entry(2))
     stage << commands.StoreBatch(5, (entry(1), entry(2)), at(7), (), 5)
     stage >> stored(7)
@@ -97,7 +100,8 @@ def test_every_verdict_is_taken_before_any_send(frame: Any) -> None:
     stage >> got(frame) << commands.TakeVerdict(frame, 10)
     stage >> events.Queued((message(4),))
     stage >> taken(message(3), message(4), era=1, handed=frame.start)
-    stage << commands.Report(commands.Judged(frame)) << send(3, 4)
+    stage << commands.Report(commands.Judged(frame))
+    stage << commands.Report(commands.Floored(frame.floor)) << send(3, 4)
     stage.end()
     assert machine(stage).place.stored == at(frame.start, frame.epoch)
 
@@ -107,7 +111,7 @@ def test_marks_and_numbers_are_reported() -> None:
     marked = Marked(Mark.NOT_ON_SERVER, 3)
     stage >> taken(message(1), numbered=((7, 1),), marked=marked)
     stage << commands.Report(commands.Numbered(((7, 1),)))
-    stage << REPORTED << commands.Report(marked) << send(1)
+    stage << REPORTED << FLOORED << commands.Report(marked) << send(1)
     stage >> batch(10, entry(1)) << commands.StoreBatch(*[ANYTHING] * 5)
     stage >> events.BatchStored(at(11), (), marked) << commands.Report(marked)
     stage.end()
@@ -117,7 +121,7 @@ def test_frames_that_come_while_the_verdict_is_taken_are_held() -> None:
     stage = play(State.JUDGING)
     stage >> batch(10, entry(1))
     stage >> got(frames.Heartbeat(EPOCH, 21, 11))
-    stage >> taken() << REPORTED << commands.StoreBatch(10, (entry(1),), at(11), (), 10)
+    stage >> taken() << REPORTED << FLOORED << commands.StoreBatch(10, (entry(1),), at(11), (), 10)
     stage.end()
     assert machine(stage).head == 21
 
@@ -127,9 +131,78 @@ def test_a_second_verdict_is_held_with_what_follows_it() -> None:
     again = reset()
     stage >> got(again)
     stage >> batch(5, entry(1))
-    stage >> taken() << REPORTED << commands.TakeVerdict(again, 10)
-    stage >> taken(era=1, handed=5) << commands.Report(commands.Judged(again))
+    stage >> taken() << REPORTED << FLOORED << commands.TakeVerdict(again, 10)
+    stage >> taken(era=1, handed=5) << commands.Report(commands.Judged(again)) << FLOORED
     stage << commands.StoreBatch(5, (entry(1),), at(6, NEW_EPOCH), (), 5)
+    stage.end()
+
+
+# ---------------------------------------------------------------- the floor, and signals
+
+
+def floored(*floors: int) -> list[commands.ClientCommand]:
+    return [commands.Report(commands.Floored(floor)) for floor in floors]
+
+
+def heartbeat(floor: int) -> events.Received:
+    return got(frames.Heartbeat(EPOCH, 20, 10, floor))
+
+
+def test_the_floor_that_is_heard_never_falls_within_an_epoch() -> None:
+    stage = play(State.SYNCING)
+    assert machine(stage).floor == 5
+    news = []
+    for floor in (5, 7, 6, 7, 9):
+        stage >> heartbeat(floor)
+        news += stage.skip()
+    assert news == floored(7, 9)
+    assert machine(stage).floor == 9
+    stage >> got(truncated(floor=8, start=8, head=20)) << commands.TakeVerdict(ANYTHING, 10)
+    stage >> taken(handed=8) << REPORTED
+    stage.end()
+    assert machine(stage).floor == 9
+
+
+def test_a_verdict_that_finds_the_floor_risen_is_told_after_itself() -> None:
+    stage = play(State.SYNCING)
+    trimmed = truncated()
+    stage >> got(trimmed) << commands.TakeVerdict(trimmed, 10)
+    stage >> taken(handed=15) << commands.Report(commands.Judged(trimmed))
+    stage << commands.Report(commands.Floored(15))
+    stage.end()
+
+
+@pytest.mark.parametrize("epoch", [NEW_EPOCH, EPOCH])
+def test_after_a_reset_the_floor_starts_anew(epoch: Epoch) -> None:
+    stage = play(State.SYNCING)
+    stage >> heartbeat(9) << REPORTED
+    anew = reset(epoch=epoch, floor=2, start=2)
+    stage >> got(anew) << commands.TakeVerdict(anew, 10)
+    stage >> taken(era=1, handed=2) << commands.Report(commands.Judged(anew))
+    stage << commands.Report(commands.Floored(2))
+    stage.end()
+    assert machine(stage).floor == 2
+
+
+def test_a_heartbeat_that_is_a_gap_raises_no_floor() -> None:
+    stage = play(State.SYNCING)
+    stage >> got(frames.Heartbeat(EPOCH, 20, 9, 9)) << commands.Close(errors.GAP)
+    stage.end()
+    assert machine(stage).floor == 5
+
+
+@pytest.mark.parametrize("state", State, ids=lambda state: state.value)
+def test_a_signal_is_sent_while_it_is_true_or_never(state: State) -> None:
+    stage = play(state)
+    stage >> events.Signalling(signal())
+    if state is State.SYNCING:
+        stage << commands.SendFrame(signal())
+    stage.end()
+
+
+def test_a_signal_of_another_is_news() -> None:
+    stage = play(State.SYNCING)
+    stage >> got(signalled()) << commands.Report(commands.Signalled(signalled()))
     stage.end()
 
 
@@ -283,7 +356,7 @@ def test_a_reset_during_a_session_starts_the_place_anew() -> None:
     stage.skip()
     stage >> got(again) << commands.TakeVerdict(again, 10)
     stage >> stored(11)
-    stage >> taken(era=1, handed=5) << REPORTED
+    stage >> taken(era=1, handed=5) << REPORTED << FLOORED
     stage >> events.Handed(0, 11)
     stage >> batch(5, entry(7), head=6)
     stage << commands.StoreBatch(5, (entry(7),), at(6, NEW_EPOCH), (), 5)
@@ -405,7 +478,7 @@ def test_what_is_put_back_before_what_was_sent_needs_a_new_socket() -> None:
     stage >> events.Queued((message(4),)) << send(4)
     stage >> got(reset()) << commands.TakeVerdict(ANYTHING, 10)
     stage >> taken(message(3), message(4), era=1, handed=5)
-    stage << REPORTED << commands.Close(errors.RESENDING)
+    stage << REPORTED << FLOORED << commands.Close(errors.RESENDING)
     stage.end()
 
 
@@ -460,11 +533,25 @@ def test_why_no_connection_comes_to_be_is_told_once_per_reason() -> None:
     stage.end()
 
 
-def test_a_goodbye_says_how_long_to_wait() -> None:
+@pytest.mark.parametrize("refusal", [errors.DRAINING, errors.SLOW_DOWN])
+def test_a_goodbye_says_how_long_to_wait(refusal: errors.Refusal) -> None:
     stage = play(State.SYNCING)
-    stage >> goodbye(errors.DRAINING, after=3000) << commands.Close(None)
-    stage >> events.Disconnected(errors.DRAINING.code)
+    stage >> goodbye(refusal, after=3000) << commands.Close(None)
+    stage >> events.Disconnected(refusal.code)
     assert machine(stage).deadline() == stage.now + 3 + HALF_MAX_FIRST
+    stage.now += 3
+    stage >> events.TimePassed()
+    stage.wait() >> events.TimePassed() << commands.Connect()
+    stage.end()
+
+
+def test_slow_down_before_the_verdict_is_waited_for_as_well() -> None:
+    stage = play(State.GREETING)
+    stage >> goodbye(errors.SLOW_DOWN, after=60_000) << commands.Close(None)
+    stage >> events.Disconnected(errors.SLOW_DOWN.code)
+    due = machine(stage).deadline()
+    assert due is not None
+    assert due >= stage.now + 60
 
 
 def test_fenced_by_itself_it_comes_back() -> None:
@@ -529,7 +616,7 @@ def test_a_verdict_that_is_taken_after_the_socket_is_gone_counts() -> None:
     stage >> got(reset()) << commands.TakeVerdict(ANYTHING, 10)
     stage >> batch(5, entry(1))
     stage >> events.Disconnected(None)
-    stage >> taken(message(1), era=1, handed=5) << REPORTED
+    stage >> taken(message(1), era=1, handed=5) << REPORTED << FLOORED
     stage.wait() >> events.TimePassed() << commands.Connect()
     stage >> events.Connected() << hello(at(5, NEW_EPOCH))
     stage.end()

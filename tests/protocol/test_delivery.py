@@ -14,7 +14,7 @@ PLACE = Judgement(0, Chain(bytes(8)))
 
 def begun(head: Seq, start: Seq = 0) -> Delivery:
     delivery = Delivery(WINDOW_BYTES_MIN)
-    delivery.begin(Judgement(start, Chain(bytes(8))), EPOCH, head)
+    delivery.begin(Judgement(start, Chain(bytes(8))), EPOCH, 0, head)
     return delivery
 
 
@@ -103,7 +103,7 @@ def test_a_new_place_starts_with_an_empty_window() -> None:
     full = page(0, 2, 9, body=bytes(ENTRY_BYTES_MAX - 1500))
     delivery.changed(full)
     delivery.take(full)
-    delivery.begin(Judgement(6, Chain(bytes(8)), missing=(3, 6)), EPOCH, 9)
+    delivery.begin(Judgement(6, Chain(bytes(8)), missing=(3, 6)), EPOCH, 6, 9)
     assert delivery.window.outstanding() == 0
     assert delivery.next_read(ALICE) == ReadRequest(ALICE, 6, WINDOW_BYTES_MIN)
 
@@ -124,7 +124,7 @@ def test_a_late_ack_belongs_to_the_place_before() -> None:
     delivery.next_read(ALICE)
     delivery.changed(page(0, 2, 9))
     delivery.take(page(0, 2, 9))
-    delivery.begin(Judgement(6, Chain(bytes(8)), missing=(3, 6)), EPOCH, 9)
+    delivery.begin(Judgement(6, Chain(bytes(8)), missing=(3, 6)), EPOCH, 6, 9)
     assert delivery.ack(EPOCH, 2) is None
     assert delivery.window.acked == 6
     assert delivery.ack(EPOCH, 6) is AckJudgement.TAKEN

@@ -166,7 +166,7 @@ def start_new_devices_at_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def trust_every_generation(monkeypatch: pytest.MonkeyPatch) -> None:
-    def submit(self: MemoryStorage, submission: Any, grown: set[Any]) -> Any:
+    def submit(self: MemoryStorage, submission: Any, grown: set[Any], refusing: Any) -> Any:
         device = self._devices[submission.device]
         return tuple(self._append(device, draft, grown) for draft in submission.drafts)
 

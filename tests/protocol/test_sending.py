@@ -6,11 +6,17 @@ import pytest
 from syncd import errors
 from syncd.errors import Refusal
 from syncd.limits import BODY_BYTES_MAX, UNANSWERED_MESSAGES_MAX
-from syncd.model import Accepted, ConversationId, Identity, Refused, direct
-from syncd.protocol.sending import Sending, answers
+from syncd.membership import Action, Change
+from syncd.model import Accepted, ConversationId, Identity, Intent, Kind, Refused, direct
+from syncd.protocol.sending import Sending, answers, intent_of
 from syncd.wire.codec import content_of, unpack_entries
 from syncd.wire.frames import AcceptedField, Answers, Message, RefusedField, Send
-from tests.drafts import ALICE, BOB, CAROL, LAPTOP, PHONE, message
+from tests.drafts import ALICE, BOB, CAROL, PHONE, message
+
+GROUP = ConversationId("friends")
+TARGET = Identity(PHONE, 1)
+LEAVE = b'{"action":"leave"}'
+UNKNOWN, TOO_LARGE = errors.UNKNOWN_CONVERSATION, errors.TOO_LARGE
 
 
 def sending(sent: int = 0) -> Sending:
@@ -29,21 +35,14 @@ def test_a_frame_becomes_one_submission_in_its_order() -> None:
     assert [draft.number for draft in made.drafts] == [3, 4]
 
 
-def test_a_draft_goes_to_both_logs_the_senders_first() -> None:
+def test_a_draft_says_who_sends_it_where() -> None:
     for mine, other in ((ALICE, BOB), (ALICE, ALICE)):
         made, _ = sending().take(Send((message(1, b"x", mine, other),)), 12)
         assert made is not None
         [draft] = made.drafts
-        assert draft.members == ((ALICE, BOB) if other == BOB else (ALICE,))
+        assert draft.intent == Intent(Kind.MESSAGE, direct(mine, other))
         assert (draft.account, draft.device) == (ALICE, PHONE)
         assert draft.content == content_of(message(1, b"x", mine, other), draft.record)
-
-
-def test_the_sender_leads_also_where_its_name_sorts_last() -> None:
-    carol = Sending(CAROL, LAPTOP, 1, 0)
-    made, _ = carol.take(Send((message(1, b"x", CAROL, ALICE),)), 0)
-    assert made is not None
-    assert made.drafts[0].members == (CAROL, ALICE)
 
 
 def test_the_entry_says_who_sent_it_and_when() -> None:
@@ -58,10 +57,14 @@ def test_the_entry_says_who_sent_it_and_when() -> None:
 @pytest.mark.parametrize(
     ("wrong", "refusal"),
     [
-        (changed(1, kind=2), errors.UNSUPPORTED_KIND),
-        (changed(1, target=Identity(PHONE, 1)), errors.UNSUPPORTED_KIND),
+        (changed(1, kind=0), errors.UNSUPPORTED_KIND),
+        (changed(1, kind=7), errors.UNSUPPORTED_KIND),
+        (changed(1, target=TARGET), errors.WRONG_TARGET),
+        (changed(1, kind=Kind.READ, target=TARGET, conversation="b~a"), UNKNOWN),
+        (changed(1, kind=Kind.EDIT, target=TARGET, body=bytes(BODY_BYTES_MAX + 1)), TOO_LARGE),
         (changed(1, body=bytes(BODY_BYTES_MAX + 1)), errors.TOO_LARGE),
-        (changed(1, conversation=ConversationId("alice")), errors.UNKNOWN_CONVERSATION),
+        (changed(1, conversation=ConversationId("two words")), errors.UNKNOWN_CONVERSATION),
+        (changed(1, conversation=ConversationId("x" * 65)), errors.UNKNOWN_CONVERSATION),
         (changed(1, conversation=ConversationId("bob~alice")), errors.UNKNOWN_CONVERSATION),
         (changed(1, conversation=ConversationId("alice~bob~carol")), errors.UNKNOWN_CONVERSATION),
         (changed(1, conversation=direct(BOB, CAROL)), errors.NOT_A_MEMBER),
@@ -74,6 +77,76 @@ def test_what_could_never_be_accepted_is_refused_alone(wrong: Message, refusal: 
     assert [draft.number for draft in made.drafts] == [2]
     assert refusal.definite
     assert not refusal.reconnect
+
+
+ABOUT_A_TARGET = (Kind.EDIT, Kind.RECALL, Kind.DELETE, Kind.READ)
+
+
+@pytest.mark.parametrize("kind", ABOUT_A_TARGET)
+@pytest.mark.parametrize("conversation", [direct(ALICE, BOB), ConversationId("friends")])
+def test_what_is_about_a_target_names_it(kind: Kind, conversation: ConversationId) -> None:
+    asked = changed(1, kind=kind, conversation=conversation, target=TARGET)
+    assert intent_of(asked, ALICE) == Intent(kind, conversation, TARGET)
+    without = changed(1, kind=kind, conversation=conversation)
+    assert intent_of(without, ALICE) == errors.WRONG_TARGET
+
+
+@pytest.mark.parametrize("kind", [Kind.MESSAGE, Kind.SYSTEM])
+def test_what_is_about_no_target_names_none(kind: Kind) -> None:
+    asked = changed(1, kind=kind, conversation=GROUP, target=TARGET, body=LEAVE)
+    assert intent_of(asked, ALICE) == errors.WRONG_TARGET
+
+
+def test_who_is_in_a_group_is_left_to_the_log() -> None:
+    assert intent_of(changed(1, conversation=GROUP), ALICE) == Intent(Kind.MESSAGE, GROUP)
+
+
+def change(body: bytes, conversation: ConversationId = GROUP) -> Message:
+    return changed(1, kind=Kind.SYSTEM, conversation=conversation, body=body)
+
+
+def test_a_change_is_read_from_its_body() -> None:
+    intent = intent_of(change(b'{"action":"add","members":["bob"],"owners":["carol"]}'), ALICE)
+    assert intent == Intent(Kind.SYSTEM, GROUP, None, Change(Action.ADD, (BOB,), (CAROL,)))
+    assert intent_of(change(LEAVE), ALICE) == Intent(Kind.SYSTEM, GROUP, None, Change(Action.LEAVE))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"leave",
+        b"[]",
+        b"{}",
+        b'{"action":"rename"}',
+        b'{"action":"leave","members":["alice"]}',
+        b'{"action":"add"}',
+        b'{"action":"add","members":["bob","bob"]}',
+        b'{"action":"add","members":["bob"],"owners":["bob"]}',
+        b'{"action":"add","members":"bob"}',
+        b'{"action":"add","members":[1]}',
+        b'{"action":"add","members":["bob"],"later":1}',
+        b'{"action":"remove","owners":["bob"]}',
+        b'{"action":"leave"}{}',
+        b'{"action":"leave"\xff}',
+        b"[" * 5000,
+    ],
+)
+def test_a_body_that_is_no_change_is_refused(body: bytes) -> None:
+    assert intent_of(change(body), ALICE) == errors.BAD_CHANGE
+
+
+def test_a_direct_conversation_cannot_be_changed() -> None:
+    assert intent_of(change(LEAVE, direct(ALICE, BOB)), ALICE) == errors.BAD_CHANGE
+
+
+def test_a_recall_is_judged_by_how_old_its_target_may_be() -> None:
+    session = sending()
+    session.recall_within_s = 120
+    recall = changed(1, kind=Kind.RECALL, target=TARGET)
+    made, _ = session.take(Send((recall, changed(2, kind=Kind.EDIT, target=TARGET))), 500_000)
+    assert made is not None
+    assert [draft.intent.recall_since_ms for draft in made.drafts] == [380_000, 0]
 
 
 def test_a_frame_of_refused_messages_asks_for_no_commit() -> None:

@@ -16,10 +16,13 @@ from syncd.model import (
     ReadRequest,
     Refused,
     Seq,
+    VerdictNote,
+    direct,
 )
 from syncd.protocol import commands, events
 from syncd.protocol.session import Session
 from syncd.protocol.session_table import EVENTS, TABLE, State
+from syncd.protocol.signalling import SignalKind
 from syncd.wire.frames import (
     AcceptedField,
     Ack,
@@ -28,6 +31,8 @@ from syncd.wire.frames import (
     RefusedField,
     Reset,
     Send,
+    Signal,
+    Signalled,
     Truncated,
     Welcome,
 )
@@ -35,6 +40,7 @@ from tests.drafts import (
     ALICE,
     BOB,
     EPOCH,
+    LAPTOP,
     OTHER_EPOCH,
     PHONE,
     message,
@@ -56,10 +62,16 @@ from tests.protocol.session_playbook import (
 )
 
 CHAIN = Chain(b"a chain.")
+CONVERSATION = direct(ALICE, BOB)
+SIGNALLED = Signalled(CONVERSATION, BOB, LAPTOP, SignalKind.TYPING, b"")
 
 
 def mark(seq: Seq, generation: int = 1) -> commands.SaveCursor:
     return commands.SaveCursor(CursorMark(ALICE, PHONE, generation, EPOCH, seq))
+
+
+def note(text: str = "welcome", generation: int = 1) -> commands.NoteVerdict:
+    return commands.NoteVerdict(VerdictNote(PHONE, generation, text))
 
 
 def read(after: Seq, room: int = WINDOW) -> commands.Read:
@@ -70,6 +82,10 @@ def close(refusal: Refusal, instance: str | None = None) -> commands.Close:
     return commands.Close(refusal, instance)
 
 
+def signal(kind: SignalKind = SignalKind.TYPING) -> Signal:
+    return Signal(CONVERSATION, kind, b"...")
+
+
 def following(head: Seq = 5, place: Seq = 2) -> Playbook:
     """A live session that follows a log of `head` entries from `place`, its first read out."""
     position = Position(EPOCH, place, CHAIN)
@@ -77,7 +93,7 @@ def following(head: Seq = 5, place: Seq = 2) -> Playbook:
     return (
         opened(Playbook(), hello(position))
         .event(events.Opened(opening(head, stated_chain=CHAIN)))
-        .commands(mark(place), commands.Reply(welcome), read(place))
+        .commands(mark(place), note(), commands.Reply(welcome), read(place))
     )
 
 
@@ -94,9 +110,11 @@ EXAMPLES: dict[type, events.Event] = {
     events.PageRead: events.PageRead(page(0, 0, 0)),
     events.ReadFailed: events.ReadFailed(),
     events.Woken: events.Woken(),
+    events.Signalled: events.Signalled(SIGNALLED),
     events.Superseded: events.Superseded("0011223344556677"),
     events.Ended: events.Ended(errors.TOKEN_ROTATED),
     events.Draining: events.Draining(),
+    events.Throttled: events.Throttled(2500),
     events.WriteStalled: events.WriteStalled(),
     events.TimePassed: events.TimePassed(),
     events.Disconnected: events.Disconnected(),
@@ -169,7 +187,7 @@ def test_a_hello_is_authenticated_then_opened_then_judged() -> None:
 def test_a_device_that_holds_nothing_gets_the_whole_retained_log() -> None:
     welcome = Welcome(ALICE, PHONE, EPOCH, 0, 9, 0, NOWHERE, 9, 4)
     opened(Playbook()).event(events.Opened(opening(9, sent=4))).commands(
-        commands.Reply(welcome), read(0)
+        note(), commands.Reply(welcome), read(0)
     )
 
 
@@ -182,14 +200,14 @@ def test_a_device_that_misses_nothing_is_not_read_for() -> None:
     welcome = Welcome(ALICE, PHONE, EPOCH, 0, 5, 5, CHAIN, 0, 0)
     opened(Playbook(), hello(position)).event(
         events.Opened(opening(5, stated_chain=CHAIN))
-    ).commands(mark(5), commands.Reply(welcome))
+    ).commands(mark(5), note(), commands.Reply(welcome))
 
 
 def test_the_cursor_hello_goes_on_at_the_stored_cursor() -> None:
     welcome = Welcome(ALICE, PHONE, EPOCH, 0, 5, 3, CHAIN, 2, 0)
     opened(Playbook(), hello(cursor=True)).event(
         events.Opened(opening(5, cursor=3, cursor_chain=CHAIN))
-    ).commands(commands.Reply(welcome), read(3))
+    ).commands(note(), commands.Reply(welcome), read(3))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +227,10 @@ def test_a_past_that_is_not_the_logs_is_reset_and_a_loss_alarms(
     opened(Playbook(), hello(position)).event(
         events.Opened(opening(9, sent=6, stated_chain=stated_chain))
     ).commands(
-        *([commands.Alarm(reason, facts)] if alarmed else []), commands.Reply(reset), read(0)
+        *([commands.Alarm(reason, facts)] if alarmed else []),
+        note(f"reset {reason}"),
+        commands.Reply(reset),
+        read(0),
     )
 
 
@@ -217,7 +238,7 @@ def test_a_cursor_above_the_head_alarms_as_well() -> None:
     reset = Reset(ALICE, PHONE, EPOCH, 0, 9, 0, NOWHERE, 9, 0, "ahead")
     facts: dict[str, str | int] = {"account": ALICE, "device": PHONE, "stated": 12, "head": 9}
     opened(Playbook(), hello(cursor=True)).event(events.Opened(opening(9, cursor=12))).commands(
-        commands.Alarm("ahead", facts), commands.Reply(reset), read(0)
+        commands.Alarm("ahead", facts), note("reset ahead"), commands.Reply(reset), read(0)
     )
 
 
@@ -225,18 +246,18 @@ def test_a_position_below_the_floor_is_truncated_and_no_acknowledgement() -> Non
     truncated = Truncated(ALICE, PHONE, EPOCH, 4, 9, 4, NOWHERE, 5, 0, (3, 4))
     opened(Playbook(), hello(Position(EPOCH, 2, CHAIN))).event(
         events.Opened(opening(9, floor=4))
-    ).commands(commands.Reply(truncated), read(4))
+    ).commands(note("truncated 3-4"), commands.Reply(truncated), read(4))
 
 
 def test_growth_while_storage_opens_is_looked_for() -> None:
     welcome = Welcome(ALICE, PHONE, EPOCH, 0, 0, 0, NOWHERE, 0, 0)
     opened(Playbook()).event(events.Woken()).none().event(events.Opened(opening())).commands(
-        commands.Reply(welcome), read(0)
+        note(), commands.Reply(welcome), read(0)
     )
 
 
-@pytest.mark.parametrize("frame", [Ack(EPOCH, 1), Send((message(1),))])
-def test_nothing_but_a_hello_comes_first(frame: Ack | Send) -> None:
+@pytest.mark.parametrize("frame", [Ack(EPOCH, 1), Send((message(1),)), signal()])
+def test_nothing_but_a_hello_comes_first(frame: Ack | Send | Signal) -> None:
     Playbook().frame(frame).commands(close(errors.OUT_OF_TURN)).ends_in(State.CLOSED)
 
 
@@ -247,7 +268,7 @@ def test_a_hello_cannot_ask_for_the_cursor_and_state_a_position() -> None:
 
 
 @pytest.mark.parametrize("leading", [admitting, opened])
-@pytest.mark.parametrize("frame", [hello(), Ack(EPOCH, 1), Send((message(1),))])
+@pytest.mark.parametrize("frame", [hello(), Ack(EPOCH, 1), Send((message(1),)), signal()])
 def test_nothing_is_taken_before_the_verdict(
     leading: Callable[[Playbook], Playbook], frame: Any
 ) -> None:
@@ -275,9 +296,21 @@ def test_a_hello_that_never_comes_is_waited_for_so_long() -> None:
     assert play.session.deadline() is None
 
 
-@pytest.mark.parametrize("leading", [admitting, opened])
-def test_a_complete_hello_ends_the_waiting(leading: Callable[[Playbook], Playbook]) -> None:
-    play = leading(Playbook())
+def test_a_login_that_never_ends_is_waited_for_so_long() -> None:
+    play = Playbook()
+    play.now += limits.HELLO_TIMEOUT_S - 0.001
+    admitting(play)
+    due = play.now + limits.ADMITTING_TIMEOUT_S
+    assert play.session.deadline() == due
+    play.now = due - 0.001
+    play.event(events.TimePassed()).none()
+    play.now = due
+    play.event(events.TimePassed()).commands(close(errors.HELLO_TIMEOUT)).ends_in(State.CLOSED)
+    play.event(events.Admitted(ALICE, PHONE, 1)).none()
+
+
+def test_storage_may_take_its_time_to_open() -> None:
+    play = opened(Playbook())
     assert play.session.deadline() is None
     play.now += 1_000
     play.event(events.TimePassed()).none()
@@ -347,7 +380,9 @@ def test_a_trim_that_passes_the_session_is_announced_in_place_of_a_batch() -> No
     trimmed = page(2, 2, 9, floor=6)
     truncated = Truncated(ALICE, PHONE, EPOCH, 6, 9, 6, trimmed.floor_chain, 3, 0, (3, 6))
     play = following(head=9)
-    play.event(events.PageRead(trimmed)).commands(commands.Reply(truncated), read(6))
+    play.event(events.PageRead(trimmed)).commands(
+        note("truncated 3-6"), commands.Reply(truncated), read(6)
+    )
     play.ack(2).none()  # it was under way when the place moved
     play.ack(6).commands(mark(6))
     play.ack(7).commands(close(errors.ACK_BEYOND_SENT))
@@ -357,7 +392,9 @@ def test_a_new_epoch_is_announced_in_place_of_a_batch() -> None:
     renewed = page(2, 2, 3, epoch=OTHER_EPOCH)
     reset = Reset(ALICE, PHONE, OTHER_EPOCH, 0, 3, 0, NOWHERE, 3, 0, "epoch")
     play = following()
-    play.event(events.PageRead(renewed)).commands(commands.Reply(reset), read(0))
+    play.event(events.PageRead(renewed)).commands(
+        note("reset epoch"), commands.Reply(reset), read(0)
+    )
     play.ack(2).none()  # of the epoch before
     found = page(0, 3, 3, epoch=OTHER_EPOCH)
     play.event(events.PageRead(found)).commands(commands.Deliver(0, found))
@@ -371,7 +408,9 @@ def test_a_verdict_during_the_session_tells_what_was_sent_meanwhile() -> None:
     play.event(events.Committed((Accepted(4, 10, False),))).commands(ANYTHING)
     trimmed = page(2, 2, 10, floor=6)
     truncated = Truncated(ALICE, PHONE, EPOCH, 6, 10, 6, trimmed.floor_chain, 4, 4, (3, 6))
-    play.event(events.PageRead(trimmed)).commands(commands.Reply(truncated), read(6))
+    play.event(events.PageRead(trimmed)).commands(
+        note("truncated 3-6"), commands.Reply(truncated), read(6)
+    )
 
 
 def test_a_log_that_lost_entries_alarms_and_ends_the_socket() -> None:
@@ -393,8 +432,14 @@ def test_heartbeats_say_where_the_device_must_be() -> None:
     play.now = due - 0.001
     play.event(events.TimePassed()).none()
     play.now = due + 3
-    play.event(events.TimePassed()).commands(commands.Reply(Heartbeat(EPOCH, 5, 4)))
+    play.event(events.TimePassed()).commands(commands.Reply(Heartbeat(EPOCH, 5, 4, 0)))
     assert play.session.deadline() == due + 3 + limits.HEARTBEAT_INTERVAL_S
+
+
+def test_heartbeats_tell_the_floor() -> None:
+    play = following().event(events.PageRead(page(2, 4, 5, floor=1))).commands(ANYTHING, ANYTHING)
+    play.now += limits.HEARTBEAT_INTERVAL_S
+    play.event(events.TimePassed()).commands(commands.Reply(Heartbeat(EPOCH, 5, 4, 1)))
 
 
 # ---------------------------------------------------------------- sending
@@ -435,7 +480,7 @@ def test_too_many_unanswered_messages_close() -> None:
 def test_resending_after_a_verdict_during_the_session_does_not_close() -> None:
     many = Send(tuple(message(each) for each in range(1, 1025)))
     play = following(head=9).frame(many).commands(ANYTHING)
-    play.event(events.PageRead(page(2, 2, 9, floor=6))).commands(ANYTHING, read(6))
+    play.event(events.PageRead(page(2, 2, 9, floor=6))).commands(ANYTHING, ANYTHING, read(6))
     play.frame(many).commands(ANYTHING).ends_in(State.LIVE)
 
 
@@ -443,8 +488,55 @@ def test_the_generation_of_the_opening_is_on_all_that_is_asked() -> None:
     play = opened(Playbook(), hello(Position(EPOCH, 0, NOWHERE))).event(
         events.Opened(opening(generation=12, stated_chain=NOWHERE))
     )
-    play.commands(mark(0, generation=12), ANYTHING)
+    play.commands(mark(0, generation=12), note(generation=12), ANYTHING)
     play.frame(Send((message(1),))).commands(commands.Append(submission(1, generation=12)))
+
+
+# ---------------------------------------------------------------- signals
+
+
+def test_a_signal_is_passed_on() -> None:
+    live().frame(signal()).commands(commands.Signal(signal())).ends_in(State.LIVE)
+
+
+def test_signals_beyond_the_burst_are_dropped_in_silence() -> None:
+    play = live()
+    for _ in range(limits.SIGNALS_BURST):
+        play.frame(signal()).commands(commands.Signal(signal()))
+    play.frame(signal()).none()
+    play.now += 1
+    for _ in range(limits.SIGNALS_PER_SECOND):
+        play.frame(signal()).commands(commands.Signal(signal()))
+    play.frame(signal()).none().ends_in(State.LIVE)
+
+
+def test_a_signal_to_the_device_is_replied_as_it_is() -> None:
+    live().event(events.Signalled(SIGNALLED)).commands(commands.Reply(SIGNALLED))
+
+
+@pytest.mark.parametrize(
+    ("event", "goodbye"),
+    [
+        (events.Disconnected(), []),
+        (events.Draining(), [commands.Close(errors.DRAINING)]),
+        (events.Throttled(7), [commands.Close(errors.SLOW_DOWN, None, 7)]),
+        (events.Received(hello(), 0), [commands.Close(errors.OUT_OF_TURN)]),
+    ],
+)
+def test_who_said_here_and_ends_is_said_to_be_away(
+    event: events.Event, goodbye: list[commands.Command]
+) -> None:
+    here, away = signal(SignalKind.HERE), Signal(CONVERSATION, SignalKind.AWAY, b"")
+    play = live().frame(here).commands(commands.Signal(here))
+    play.event(event).commands(commands.Signal(away), *goodbye).ends_in(State.CLOSED)
+    play.event(events.Disconnected()).none()
+
+
+def test_throttled_says_how_long_to_stay_away_in_every_state() -> None:
+    for state, leading in LEADING.items():
+        play = leading(Playbook()).event(events.Throttled(2500))
+        closing = commands.Close(errors.SLOW_DOWN, None, 2500)
+        play.commands(*([] if state is State.CLOSED else [closing]))
 
 
 # ---------------------------------------------------------------- the end
@@ -483,7 +575,7 @@ def test_a_wrong_scope_starts_at_the_shared_cursor() -> None:
     welcome = Welcome(ALICE, PHONE, EPOCH, 0, 5, 5, CHAIN, 0, 0)
     opened(Playbook(CursorScope.ACCOUNT)).event(
         events.Opened(opening(5, cursor=5, cursor_chain=CHAIN))
-    ).commands(commands.Reply(welcome))
+    ).commands(note(), commands.Reply(welcome))
 
 
 def test_the_repr_shows_state_and_place() -> None:

@@ -16,10 +16,14 @@ from syncd.server.admin import (
     AdminSocket,
     Answer,
     Devicelist,
+    Erase,
+    Import,
     Key,
     NobodyAnswers,
     Request,
+    Retain,
     Revoke,
+    Sweep,
     Token,
     Trim,
     ask,
@@ -78,6 +82,37 @@ async def test_a_log_is_trimmed(running: Any) -> None:
     assert (await asked(running, Trim("bob", 99)))["ok"] == {"account": "bob", "floor": 3}
     assert (await asked(running, Trim("nobody", 1)))["error"] == "no_such_account"
     assert (await asked(running, Trim("bob", 0)))["error"] == "bad_request"
+
+
+async def test_a_body_is_erased(running: Any) -> None:
+    await running.service.create_device("bob", name="PC1", platform="pc")
+    await running.service.publish("bob", b"x")
+    assert (await asked(running, Erase("bob", 1)))["ok"] == {
+        "account": "bob",
+        "seq": 1,
+        "logs": 1,
+        "edits": [],
+        "edits_erased": False,
+    }
+    for account, seq in (("bob", 2), ("bob", -1), ("nobody", 1)):
+        assert (await asked(running, Erase(account, seq)))["error"] == "bad_request"
+
+
+async def test_what_is_kept_is_set_and_swept(running: Any) -> None:
+    await running.service.create_device("bob", name="PC1", platform="pc")
+    for _ in range(3):
+        await running.service.publish("bob", b"x")
+    kept = {"account": "bob", "entries": 1, "days": None}
+    assert (await asked(running, Retain("bob", 1)))["ok"] == kept
+    assert (await asked(running, Retain("nobody", 1)))["error"] == "no_such_account"
+    assert (await asked(running, Retain("bob", -1)))["error"] == "bad_request"
+    assert (await asked(running, Sweep()))["ok"]["swept"] is False
+    assert (await asked(running, Sweep(anyway=True)))["ok"]["dropped"] == 2
+
+
+async def test_what_cannot_be_imported_is_declined(running: Any, tmp_path: Path) -> None:
+    for path in (tmp_path / "nothing", tmp_path, Path(__file__)):
+        assert (await asked(running, Import("bob", str(path))))["error"] == "bad_request"
 
 
 @pytest.mark.parametrize(

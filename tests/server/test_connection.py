@@ -17,6 +17,7 @@ from syncd.wire.frames import (
     Ack,
     Answers,
     Batch,
+    Goodbye,
     Heartbeat,
     Hello,
     Message,
@@ -188,12 +189,49 @@ async def test_a_login_slower_than_the_hello_timeout_still_gets_its_heartbeats(
     await peer.say(Hello(town.tokens["phone"], instance(1), None, False, 65_536))
     async with asyncio.timeout(10):
         await asked.wait()
-    town.backstage.deadlines.tell(now() + 2 * limits.HELLO_TIMEOUT_S)
+    town.backstage.deadlines.tell(now() + limits.HELLO_TIMEOUT_S + 1)
     answered.set()
     verdict = await peer.hear(Welcome)
     town.backstage.deadlines.tell(now() + limits.HEARTBEAT_INTERVAL_S)
     assert await peer.hear(Heartbeat) == Heartbeat(verdict.epoch, 0, 0)
     await town.close()
+
+
+async def test_a_login_that_never_ends_is_not_waited_for(
+    start: Callable[..., Awaitable[Running]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncd.server.connection.ADMITTING_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(limits, "ADMITTING_TIMEOUT_S", 0.05)
+
+    async def vouch(token: str) -> None:
+        await asyncio.Event().wait()
+
+    town = await found_town(start, monkeypatch, authenticate=vouch)
+    peer = await town.socket()
+    await peer.say(Hello(town.tokens["phone"], instance(1), None, False, 65_536))
+    await peer.hears_goodbye(errors.HELLO_TIMEOUT)
+    await town.only(0)
+    await town.close()
+
+
+async def test_who_is_throttled_hears_how_long_to_stay_away(town: Town) -> None:
+    peer = await town.live()
+    town.connection().handle(events.Throttled(2500))
+    told = await peer.hear(Goodbye)
+    assert told == Goodbye(errors.SLOW_DOWN.code, "slow_down", None, 2500)
+    await town.only(0)
+
+
+async def test_what_a_device_was_told_is_noted_for_operators(town: Town) -> None:
+    head = await town.publish(2)
+    peer = await town.live()
+    await peer.catch_up(head)
+    ahead = await town.socket()
+    await ahead.greet(town.tokens["witness"], Position(peer.epoch, head + 1, STRANGE))
+    await peer.say(Send((said(1),)))  # the commit that saves the notes
+    await peer.hear(Answers)
+    noted = {each.name: each.verdict for each in await town.running.service.devices(ANNE)}
+    assert noted == {"phone": "welcome", "witness": "reset ahead"}
 
 
 async def test_a_socket_that_is_gone_is_forgotten_everywhere(town: Town) -> None:
@@ -203,6 +241,7 @@ async def test_a_socket_that_is_gone_is_forgotten_everywhere(town: Town) -> None
     await town.only(0)
     assert town.backstage.wakeups.accounts() == []
     assert town.backstage.live._by_device == {}
+    assert town.backstage.live._by_account == {}
 
 
 async def test_positions_that_are_not_of_this_past_are_reset(town: Town) -> None:

@@ -1,16 +1,21 @@
 """The service as an embedder calls it: what it promises, and what it declines."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from syncd import errors
+from syncd.badges import Badges
 from syncd.committer import Committer
 from syncd.identity.devices import Devices
 from syncd.identity.keys import Keys
 from syncd.identity.words import Declined
+from syncd.membership import Action, Change, Role
+from syncd.model import AccountId
+from syncd.policy import Ask
 from syncd.server.connection import LiveConnections
-from syncd.server.service import Phase, Published, Service, Staff
+from syncd.server.service import Caller, Phase, Published, Service, Staff
 from syncd.storage import StorageError
 from syncd.storage.memory import MemoryStorage
 from syncd.wakeups import Wakeups
@@ -76,6 +81,98 @@ async def test_a_body_is_bytes_and_nothing_else(service: Service, body: Any) -> 
     assert (await service.devices("bob"))[0].head == 0
 
 
+# ---------------------------------------------------------------- groups
+
+
+CREATE = Change(Action.CREATE, (AccountId("bob"),), (AccountId("zoe"),))
+
+
+@pytest.fixture
+async def grouped(service: Service) -> Service:
+    await service.create_device("zoe", name="PC1", platform="pc")
+    assert await service.change_group("team", CREATE)
+    return service
+
+
+async def test_a_group_is_made_and_looked_at(grouped: Service) -> None:
+    roles = {"bob": Role.MEMBER, "zoe": Role.OWNER}
+    for actor in ("", "bob", "zoe"):
+        assert await grouped.members("team", actor=actor) == roles
+    assert not await grouped.change_group("team", CREATE)
+    for actor, refusal in (("", errors.NO_SUCH_CONVERSATION), ("bob", errors.NO_MEMBER)):
+        with pytest.raises(Declined) as declined:
+            await grouped.members("nothing", actor=actor)
+        assert declined.value.refusal is refusal
+
+
+async def test_whoever_changes_a_group_must_be_let_to(grouped: Service) -> None:
+    leave, remove = Change(Action.LEAVE), Change(Action.REMOVE, (AccountId("zoe"),))
+    with pytest.raises(Declined) as declined:
+        await grouped.change_group("team", remove, actor="bob")
+    assert declined.value.refusal is errors.NOT_ALLOWED
+    assert await grouped.change_group("team", leave, actor="bob")
+    with pytest.raises(Declined) as declined:
+        await grouped.change_group("team", leave, actor="bob")
+    assert declined.value.refusal is errors.NO_MEMBER
+    assert [(await grouped.devices(each))[0].head for each in ("bob", "zoe")] == [2, 2]
+
+
+async def test_a_message_to_a_group(grouped: Service) -> None:
+    for duplicate in (False, True):
+        published = await grouped.publish_to_group("team", b"x", sender="bob", key="k")
+        assert published == Published(None, duplicate)
+    assert [(await grouped.devices(each))[0].head for each in ("bob", "zoe")] == [2, 2]
+    with pytest.raises(TypeError, match="body is bytes"):
+        await grouped.publish_to_group("team", "text")  # type: ignore[arg-type]
+
+
+async def test_what_is_unread(grouped: Service) -> None:
+    for _ in range(2):
+        await grouped.publish_to_group("team", b"x", sender="zoe")
+    await grouped.publish("bob", b"x", sender="zoe")
+    assert await grouped.unread("bob") == {"team": 2, "bob~zoe": 1}
+    assert await grouped.unread("zoe") == {}
+    for account, refusal in (("nobody", errors.NO_SUCH_ACCOUNT), ("a b", errors.BAD_REQUEST)):
+        with pytest.raises(Declined) as declined:
+            await grouped.unread(account)
+        assert declined.value.refusal is refusal
+
+
+async def test_who_calls(start: Any) -> None:
+    running = await start()
+    made = await running.service.create_device("bob", name="PC1", platform="pc")
+    key = await running.key("shop")
+    assert await running.service.caller(key) == Caller(AccountId(""), "key:shop")
+    assert await running.service.caller(made.token) == Caller(AccountId("bob"), "account:bob")
+    await running.service.revoke(made.device)
+    for nobody in (made.token, key + "x", "", "sk_"):
+        assert await running.service.caller(nobody) is None
+
+
+async def test_a_service_that_stops_while_the_policy_thinks_declines(start: Any) -> None:
+    asked, thought = asyncio.Event(), asyncio.Event()
+
+    async def policy(about: Ask) -> bool:
+        asked.set()
+        return await thought.wait()
+
+    running = await start(store=MemoryStorage(), policy=policy)
+    for account in ("bob", "zoe"):
+        await running.service.create_device(account, name="PC1", platform="pc")
+    await running.service.change_group("team", CREATE)
+    leave = running.service.change_group("team", Change(Action.LEAVE), actor="bob")
+    leaving = asyncio.create_task(leave)
+    await asked.wait()
+    running.service.say_goodbye()
+    thought.set()
+    with pytest.raises(Declined) as declined:
+        await leaving
+    assert declined.value.refusal is errors.SERVICE_DRAINING
+
+
+# ---------------------------------------------------------------- the end
+
+
 async def test_a_drained_service_declines(service: Service) -> None:
     await service.drain()
     assert service.phase is Phase.DRAINING
@@ -85,6 +182,11 @@ async def test_a_drained_service_declines(service: Service) -> None:
         service.devices("bob"),
         service.revoke("0" * 24),
         service.key_name("sk_"),
+        service.caller("sk_"),
+        service.members("team"),
+        service.unread("bob"),
+        service.change_group("team", CREATE),
+        service.publish_to_group("team", b"x"),
     ):
         with pytest.raises(Declined) as declined:
             await asking
@@ -123,7 +225,7 @@ async def test_what_storage_suffers(
     storage.failure = failure
     service = Service(LiveConnections(), failures.append)
     committer = Committer(storage, Wakeups(), service.fail)
-    service.begin(Staff(committer, Devices(storage), Keys(storage)))
+    service.begin(Staff(committer, Devices(storage), Keys(storage), storage, Badges(storage)))
     with pytest.raises(Declined) as declined:
         await service.create_device("bob", name="PC1", platform="pc")
     assert declined.value.refusal is refusal

@@ -167,3 +167,30 @@ async def test_bytes_that_are_no_websocket_end_that_socket_alone(town: Town, sen
     writer.close()
     await town.only(0)
     await town.still_serves()
+
+
+# ---------------------------------------------------------------- who never gets in
+
+
+async def test_a_socket_that_never_says_who_it_is_dies(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HELLO_TIMEOUT_S", 0.3)
+    peer = await town.socket()
+    await peer.hears_goodbye(errors.HELLO_TIMEOUT)
+    await town.only(0)
+
+
+async def test_a_socket_whose_token_is_judged_for_ever_dies(
+    start: Callable[..., Awaitable[Running]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ponder(token: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(limits, "ADMITTING_TIMEOUT_S", 0.3)
+    town = await found_town(start, monkeypatch, authenticate=ponder)
+    peer = await town.socket()
+    await peer.say(Hello("any", instance(1), None, False, 65_536))
+    await peer.hears_goodbye(errors.HELLO_TIMEOUT)
+    await peer.socket.close()
+    await town.only(0)

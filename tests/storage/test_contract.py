@@ -1,22 +1,28 @@
 """The contract of storage: every sentence of the door, held by every backend."""
 
 import asyncio
+from dataclasses import replace
 
+import msgspec
 import pytest
 
 from syncd import chain, errors
+from syncd.membership import Action, Change, Role
 from syncd.model import (
     Accepted,
     Chain,
+    ConversationId,
     CursorScope,
     Device,
     Epoch,
+    Intent,
+    Kind,
     Opening,
-    Publication,
     ReadRequest,
     Refused,
     Superseded,
     Work,
+    direct,
 )
 from syncd.storage import UNKNOWN_EPOCH, Storage
 
@@ -41,11 +47,11 @@ from .works import (
     opening,
     page,
     publication,
-    record,
     sending,
     submission,
 )
 
+GROUP = ConversationId("friends")
 OTHER_EPOCH = Epoch(b"restored")
 
 
@@ -427,9 +433,18 @@ async def test_a_publication_that_was_trimmed_has_no_seq(storage: Storage) -> No
     assert done.publications == (Accepted(0, None, True),)
 
 
+async def test_a_publication_brings_a_refusal_that_counts_for_a_new_one(storage: Storage) -> None:
+    forbidden = replace(publication("k"), refusal=errors.FORBIDDEN)
+    done = await storage.commit(Work(publications=(forbidden, publication("k"), forbidden)))
+    assert done.publications == (errors.FORBIDDEN, Accepted(0, 1, False), Accepted(0, 1, True))
+    other = replace(publication("k", "other news"), refusal=errors.FORBIDDEN)
+    done = await storage.commit(Work(publications=(forbidden, other)))
+    assert done.publications == (Accepted(0, 1, True), errors.KEY_CONFLICT)
+
+
 async def test_publications_that_are_refused(storage: Storage) -> None:
     await storage.commit(Work(publications=(publication("k"),)))
-    other_account = Publication("http", "k", publication("k").content, BOB, record("news"))
+    other_account = publication("k", account=BOB)
     done = await storage.commit(
         Work(
             publications=(
@@ -445,7 +460,7 @@ async def test_publications_that_are_refused(storage: Storage) -> None:
         errors.KEY_CONFLICT,
         errors.KEY_CONFLICT,
         errors.KEY_CONFLICT,
-        errors.NO_SUCH_ACCOUNT,
+        errors.UNKNOWN_ACCOUNT,
         Accepted(0, 2, False),
     )
 
@@ -521,6 +536,22 @@ async def test_calls_may_be_concurrent(storage: Storage) -> None:
 
 
 # ---------------------------------------------------------------- trimming
+
+
+async def test_who_is_in_a_group_is_what_is_committed(storage: Storage) -> None:
+    assert await storage.members(GROUP) is None
+    assert await storage.members(direct(ALICE, BOB)) is None
+    for number, change, members in (
+        (1, Change(Action.CREATE, (BOB,)), {ALICE: Role.OWNER, BOB: Role.MEMBER}),
+        (2, Change(Action.ADD, (), (BOB,)), {ALICE: Role.OWNER, BOB: Role.OWNER}),
+        (3, Change(Action.REMOVE, (BOB,)), {ALICE: Role.OWNER}),
+        (4, Change(Action.LEAVE), {}),
+    ):
+        intent = Intent(Kind.SYSTEM, GROUP, None, change)
+        asked = msgspec.structs.replace(draft(number), intent=intent)
+        [[outcome]] = (await storage.commit(Work(submissions=(submission(asked),)))).submissions
+        assert outcome.number == number
+        assert await storage.members(GROUP) == members
 
 
 async def test_trim_drops_what_lies_below(storage: Storage) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import aiosqlite
+import msgspec
 import pytest
 
 from syncd import errors
@@ -248,10 +249,8 @@ def disk_that_fills_up(folder: Path) -> Iterator[None]:
 
 
 def large(number: int) -> Work:
-    whole = draft(number)
-    return sending(
-        type(whole)(ALICE, PHONE, number, whole.content, (ALICE,), record(number, 30_000))
-    )
+    whole = draft(number, members=(ALICE,))
+    return sending(msgspec.structs.replace(whole, record=record(number, 30_000)))
 
 
 async def every_call_fails(storage: Storage) -> None:

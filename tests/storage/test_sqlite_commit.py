@@ -2,31 +2,45 @@
 
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from functools import partial
+from itertools import product
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncd import errors
+from syncd.membership import Action, Change
 from syncd.model import (
     AccountId,
     CursorScope,
     Device,
     DeviceId,
+    Done,
     Draft,
     Epoch,
+    Identity,
+    Intent,
+    Kind,
+    Opening,
     Page,
+    Publication,
     ReadRequest,
     Seq,
     Work,
+    direct,
 )
 from syncd.storage import StorageError, sqlite_identity
 from syncd.storage.memory import MemoryStorage
 from syncd.storage.migrate import migrate
+from syncd.storage.sqlite_book import SqliteBook
 from syncd.storage.sqlite_commit import commit_work
 from syncd.storage.sqlite_logs import read_pages, trim_log
 
+from .talk import CAROL, GROUP, OTHER_GROUP, TARGETED, packed
 from .works import (
     ALICE,
     BOB,
@@ -34,11 +48,10 @@ from .works import (
     LOST,
     NOBODY,
     PHONE,
+    PSEUDO,
     TABLET,
-    draft,
     mark,
     opening,
-    publication,
     sending,
     submission,
 )
@@ -49,6 +62,8 @@ OWNER = {PHONE: ALICE, LAPTOP: BOB, TABLET: ALICE, LOST: ALICE}
 PLATFORM = {PHONE: "phone", LAPTOP: "pc", TABLET: "pc"}
 TOKEN = {PHONE: b"p", LAPTOP: b"l", TABLET: b"t"}
 CAPACITY = 3
+CURRENT = -1
+"""Stands for the generation that the device has by then."""
 
 
 def at_once(coroutine: Coroutine[Any, Any, Result]) -> Result:
@@ -76,9 +91,10 @@ class Pair:
         reference = iter(range(1, 100))
         self.connection = connection
         self.scope = scope
+        self.works: list[Work] = []
         self.memory = MemoryStorage(scope, CAPACITY, lambda size: next(reference).to_bytes(size))
         migrate(connection)
-        for account in (ALICE, BOB):
+        for account in (ALICE, BOB, CAROL):
             at_once(self.memory.create_account(account))
             sqlite_identity.create_account(
                 connection, account, lambda size: next(epochs).to_bytes(size)
@@ -88,9 +104,27 @@ class Pair:
             at_once(self.memory.create_device(*made, TOKEN[device]))
             sqlite_identity.create_device(connection, *made, token_hash=TOKEN[device])
 
-    def commit(self, work: Work) -> None:
+    def commit(self, work: Work) -> Done:
+        self.works.append(work)
+        submissions = tuple(
+            replace(each, generation=self.generation(each.device))
+            if each.generation == CURRENT
+            else each
+            for each in work.submissions
+        )
+        work = replace(work, submissions=submissions)
         done = commit_work(self.connection, work, self.scope, CAPACITY)
         assert done == self.memory.commit_now(work)
+        return done
+
+    def again(self, back: int) -> None:
+        """The same Work once more: whoever lost its answers sends it again."""
+        if self.works:
+            self.commit(self.works[-1 - back % len(self.works)])
+
+    def generation(self, device: DeviceId) -> int:
+        found = self.memory._devices.get(device)
+        return 0 if found is None else found.generation
 
     def trim(self, account: AccountId, before: Seq) -> None:
         assert trim_log(self.connection, account, before) == self.memory.trim_now(account, before)
@@ -108,6 +142,15 @@ class Pair:
         assert self.pages(requests) == self.memory.read_now(requests)
         for account in (ALICE, BOB, NOBODY):
             assert self.devices(account) == at_once(self.memory.devices(account))
+        book, reference = SqliteBook(self.connection), self.memory
+        for conversation in CONVERSATIONS:
+            assert book.members_of(conversation) == reference.members_of(conversation)
+        for account in (ALICE, BOB, CAROL):
+            for conversation in CONVERSATIONS:
+                assert book.mark(account, conversation) == reference.mark(account, conversation)
+            for device, number in product((*PLATFORM, PSEUDO), range(1, 13)):
+                which = Identity(device, number)
+                assert book.find(account, which) == reference.find(account, which)
 
     def pages(self, requests: list[ReadRequest]) -> list[Page]:
         return read_pages(self.connection, requests)
@@ -116,31 +159,90 @@ class Pair:
         return sqlite_identity.devices(self.connection, self.scope, account)
 
 
-def members_of(device: DeviceId) -> st.SearchStrategy[list[AccountId]]:
-    own = OWNER[device]
-    peers = [account for account in (ALICE, BOB, NOBODY) if account != own]
-    drawn = st.lists(st.sampled_from([*peers, peers[0]]), unique=True, max_size=2)
-    return drawn.map(lambda others: [own, *others])
+def intents() -> st.SearchStrategy[Intent]:
+    conversations = st.sampled_from(CONVERSATIONS)
+    message = st.builds(Intent, st.just(Kind.MESSAGE), conversations)
+    about = st.builds(
+        lambda kind, conversation, target, since_ms: Intent(
+            kind, conversation, target, None, since_ms
+        ),
+        st.sampled_from(TARGETED),
+        conversations,
+        IDENTITIES,
+        st.sampled_from([0, 0, 5]),
+    )
+    named = st.lists(st.sampled_from(ACCOUNTS), unique=True, max_size=2).map(tuple)
+    system = st.builds(
+        lambda group, action, members, owners: Intent(
+            Kind.SYSTEM,
+            group,
+            None,
+            Change(action, members, tuple(each for each in owners if each not in members)),
+        ),
+        st.sampled_from(GROUPS),
+        st.sampled_from([Action.CREATE, Action.CREATE, *Action]),
+        named,
+        named,
+    )
+    return st.one_of(message, message, about, system)
+
+
+def written(device: DeviceId, number: int, intent: Intent, text: str) -> Draft:
+    made, content = packed(number, intent, text.encode(), OWNER[device], device, number)
+    return Draft(OWNER[device], device, number, content, intent, made)
 
 
 def drafts_of(device: DeviceId) -> st.SearchStrategy[list[Draft]]:
     one = st.builds(
-        lambda number, text, members: draft(number, text, members, device),
-        st.integers(1, 12),
+        lambda number, intent, text, refusal: msgspec.structs.replace(
+            written(device, number, intent, text), refusal=refusal
+        ),
+        NUMBERS,
+        intents(),
         st.sampled_from(["one", "one", "one", "other"]),
-        members_of(device),
+        st.sampled_from([None] * 14 + [errors.FORBIDDEN, errors.POLICY_UNAVAILABLE]),
     )
-    return st.lists(one, max_size=5)
+    return st.lists(one, min_size=1, max_size=6).map(
+        lambda drafts: sorted(drafts, key=lambda each: each.number)
+    ) | st.lists(one, max_size=5)
 
 
+def published(
+    publisher: str, key: str, intent: Intent, account: AccountId | None, actor: AccountId | None
+) -> Publication:
+    # A key is accepted once, so its number is an identity that no other entry has.
+    number = PUBLISHERS.index(publisher) * len(KEYS) + KEYS.index(key) + 1
+    made, content = packed(number, intent, b"news", AccountId(publisher), PSEUDO)
+    return Publication(
+        publisher=publisher,
+        key=key,
+        content=content,
+        device=PSEUDO,
+        number=number,
+        intent=intent,
+        record=made,
+        account=account,
+        actor=actor,
+    )
+
+
+PUBLISHERS, KEYS = ["http", "embedder"], ["k", "l", "m"]
+GROUPS = [GROUP, OTHER_GROUP]
+CONVERSATIONS = [*GROUPS, direct(ALICE, BOB), direct(ALICE, NOBODY), direct(BOB, BOB)]
+NUMBERS = st.integers(1, 12)
+ACCOUNTS = [ALICE, BOB, CAROL, NOBODY]
+IDENTITIES = st.builds(
+    Identity, st.sampled_from([PHONE, LAPTOP, TABLET, PSEUDO, LOST]), st.integers(1, 3) | NUMBERS
+)
 DEVICES = st.sampled_from([PHONE, PHONE, LAPTOP, TABLET, LOST])
-GENERATIONS = st.integers(0, 3)
+GENERATIONS = st.integers(0, 3) | st.just(CURRENT)
+SENDING = st.sampled_from([CURRENT] * 8 + [0, 1, 2])
 SEQS = st.integers(0, 12)
 EPOCHS = st.sampled_from([Epoch(bytes([0, 0, 0, 0, 0, 0, 0, number])) for number in (1, 2, 3)])
 SUBMISSIONS = DEVICES.flatmap(
     lambda device: st.builds(
         lambda generation, drafts: submission(*drafts, generation=generation, device=device),
-        GENERATIONS,
+        SENDING,
         drafts_of(device),
     )
 )
@@ -154,12 +256,14 @@ OPENINGS = st.builds(
     st.sampled_from(["one", "other"]),
     st.none() | SEQS,
 )
+NEWS = intents().filter(lambda intent: intent.kind in (Kind.MESSAGE, Kind.SYSTEM))
 PUBLICATIONS = st.builds(
-    publication,
-    st.sampled_from(["k", "l"]),
-    st.sampled_from(["one", "other"]),
-    st.sampled_from([ALICE, BOB, NOBODY]),
-    st.sampled_from(["http", "embedder"]),
+    published,
+    st.sampled_from(PUBLISHERS),
+    st.sampled_from(KEYS),
+    NEWS,
+    st.sampled_from([None, None, None, ALICE, BOB, NOBODY]),
+    st.sampled_from([None, None, ALICE, CAROL]),
 )
 MARKS = DEVICES.flatmap(
     lambda device: st.builds(
@@ -179,36 +283,40 @@ WORKS = st.builds(
     submissions=few(SUBMISSIONS),
     publications=few(PUBLICATIONS),
 )
-ACCOUNTS = st.sampled_from([ALICE, BOB])
+SENDS = st.builds(Work, submissions=st.lists(SUBMISSIONS, min_size=1, max_size=4).map(tuple))
+OWNERS = st.sampled_from([ALICE, BOB])
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("commit"), WORKS),
         st.tuples(st.just("commit"), WORKS),
-        st.tuples(st.just("trim"), ACCOUNTS, SEQS),
+        st.tuples(st.just("commit"), SENDS),
+        st.tuples(st.just("again"), st.integers(0, 3)),
+        st.tuples(st.just("trim"), OWNERS, SEQS),
         st.tuples(
             st.just("change_credential"),
             st.sampled_from([PHONE, LAPTOP, TABLET]),
             st.none() | st.sampled_from([*TOKEN.values(), b"new", b"newer"]),
         ),
-        st.tuples(st.just("renew_epoch"), ACCOUNTS, EPOCHS),
+        st.tuples(st.just("renew_epoch"), OWNERS, EPOCHS),
     ),
-    max_size=8,
+    max_size=10,
 )
 READS = st.lists(
-    st.builds(
-        ReadRequest, st.sampled_from([ALICE, BOB, NOBODY]), SEQS, st.sampled_from([0, 30, 70, 999])
-    ),
+    st.builds(ReadRequest, st.sampled_from(ACCOUNTS), SEQS, st.sampled_from([0, 90, 200, 9999])),
     max_size=4,
 )
 
 
-@given(steps=STEPS, reads=READS, scope=st.sampled_from(CursorScope))
+@given(steps=STEPS, reads=READS, scope=st.sampled_from(CursorScope), begun=st.booleans())
 def test_random_histories_match_the_reference(
-    steps: list[tuple[Any, ...]], reads: list[ReadRequest], scope: CursorScope
+    steps: list[tuple[Any, ...]], reads: list[ReadRequest], scope: CursorScope, begun: bool
 ) -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         pair = Pair(connection, scope)
+        if begun:
+            made = Intent(Kind.SYSTEM, GROUP, None, Change(Action.CREATE, (BOB,), (ALICE,)))
+            pair.commit(Work(publications=(published("http", "m", made, None, None),)))
         for name, *arguments in steps:
             getattr(pair, name)(*arguments)
             pair.compare(reads)
@@ -253,5 +361,9 @@ def test_an_opening_never_takes_the_chain_of_a_lost_entry(connection: sqlite3.Co
     pair = Pair(connection, CursorScope.DEVICE)
     pair.commit(sending(1, 2, 3))
     connection.execute("DELETE FROM entries WHERE seq = 2")
-    with pytest.raises(StorageError, match="the log of alice is damaged: entry 2 is missing"):
-        commit_work(connection, Work(openings=(opening(stated=2),)), CursorScope.DEVICE)
+    work = Work(openings=(opening(stated=2), opening(stated=3)))
+    done = commit_work(connection, work, CursorScope.DEVICE)
+    refused, opened = done.openings
+    assert refused is errors.STORAGE_UNAVAILABLE
+    assert isinstance(opened, Opening), "whoever needs no damaged entry goes on"
+    assert done.damages == ("the log of alice is damaged: entry 2 is missing",)

@@ -9,6 +9,8 @@ from syncd.model import (
     DeviceId,
     Draft,
     Epoch,
+    Intent,
+    Kind,
     Link,
     Opening,
     OpeningRequest,
@@ -19,11 +21,13 @@ from syncd.model import (
     Seq,
     Submission,
     Work,
+    direct,
 )
 from syncd.storage import Storage
 
 ALICE, BOB, NOBODY = AccountId("alice"), AccountId("bob"), AccountId("nobody")
 PHONE, LAPTOP, TABLET, LOST = (DeviceId(digit * 24) for digit in "1234")
+PSEUDO = DeviceId("5" * 24)
 """PHONE and TABLET are Alice's (a phone and a pc), LAPTOP is Bob's (a pc), LOST never existed."""
 PHONE_TOKEN, LAPTOP_TOKEN, TABLET_TOKEN, NEW_TOKEN = (bytes([digit]) * 32 for digit in range(4))
 
@@ -56,7 +60,8 @@ def draft(
     device: DeviceId = PHONE,
 ) -> Draft:
     text = number if text is None else text
-    return Draft(members[0], device, number, content(text), tuple(members), record(text))
+    intent = Intent(Kind.MESSAGE, direct(members[0], members[-1]))
+    return Draft(members[0], device, number, content(text), intent, record(text))
 
 
 def submission(*drafts: Draft | int, generation: int = 0, device: DeviceId = PHONE) -> Submission:
@@ -71,7 +76,16 @@ def sending(*drafts: Draft | int, generation: int = 0) -> Work:
 def publication(
     key: str, text: str | int = "news", account: AccountId = ALICE, publisher: str = "http"
 ) -> Publication:
-    return Publication(publisher, key, content(text), account, record(text))
+    return Publication(
+        publisher=publisher,
+        key=key,
+        content=content(text),
+        device=PSEUDO,
+        number=1,
+        intent=Intent(Kind.MESSAGE, direct(account, account)),
+        record=record(text),
+        account=account,
+    )
 
 
 def opening(

@@ -22,7 +22,15 @@ positions = st.builds(Position, eight_bytes, counts, eight_bytes)
 identities = st.builds(Identity, devices, numbers)
 messages = st.builds(frames.Message, numbers, kinds, conversations, st.none() | identities, bodies)
 entries = st.builds(
-    frames.Entry, kinds, words, words, devices, numbers, st.none() | identities, counts, bodies
+    frames.Entry,
+    kinds,
+    words,
+    words,
+    devices,
+    numbers,
+    st.none() | identities,
+    counts,
+    st.none() | bodies,
 )
 accepted = st.builds(frames.AcceptedField, numbers, st.none() | counts, st.booleans())
 refused = st.builds(frames.RefusedField, numbers, counts)
@@ -45,13 +53,17 @@ BY_CLASS = {
     ),
     frames.Ack: st.builds(frames.Ack, eight_bytes, counts),
     frames.Send: st.builds(frames.Send, rows(messages, least=1)),
+    frames.Signal: st.builds(
+        frames.Signal, conversations, kinds, st.binary(max_size=limits.SIGNAL_BYTES_MAX)
+    ),
     frames.Welcome: st.builds(frames.Welcome, *verdict_fields),
     frames.Truncated: st.builds(frames.Truncated, *verdict_fields, st.tuples(counts, counts)),
     frames.Reset: st.builds(frames.Reset, *verdict_fields, words),
     frames.Batch: st.builds(frames.Batch, counts, counts, rows(entries), eight_bytes, counts),
-    frames.Heartbeat: st.builds(frames.Heartbeat, eight_bytes, counts, counts),
+    frames.Heartbeat: st.builds(frames.Heartbeat, eight_bytes, counts, counts, counts),
     frames.Answers: st.builds(frames.Answers, rows(accepted), rows(refused)),
     frames.Goodbye: st.builds(frames.Goodbye, counts, words, st.none() | words, st.none() | counts),
+    frames.Signalled: st.builds(frames.Signalled, words, words, words, kinds, bodies),
 }
 CLIENT = get_args(frames.ClientFrame)
 SERVER = get_args(frames.ServerFrame)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from syncd import limits
 from syncd.chain import hash_of
 from syncd.errors import MALFORMED_FRAME
+from syncd.heading import ERASED
 from syncd.model import Identity
 from syncd.wire.codec import (
     JSON_SUBPROTOCOL,
@@ -89,9 +90,10 @@ def test_a_batch_may_have_any_length(codec: Codec, count: int) -> None:
 
 
 def stored(entry: Entry) -> bytes:
-    message = Message(entry.number, entry.kind, entry.conversation, entry.target, entry.body)
+    body = b"" if entry.body is None else entry.body
+    message = Message(entry.number, entry.kind, entry.conversation, entry.target, body)
     record = pack_entry(message, entry.account, entry.device, entry.time)
-    return record.header + record.body
+    return record.header + (ERASED if entry.body is None else record.body)
 
 
 @settings(max_examples=100, deadline=None)
@@ -220,6 +222,11 @@ NOT_FROM_A_CLIENT = {
     "no conversation": packed([3, [[1, 1, "", None, b""]]]),
     "long conversation": packed([3, [[1, 1, "x" * 130, None, b""]]]),
     "long device in target": packed([3, [[1, 1, "a", ["d" * 25, 1], b""]]]),
+    "null for a message's body": packed([3, [[*MESSAGE[:4], None]]]),
+    "signal with a body too long": packed([4, "a~b", 1, bytes(257)]),
+    "signal with a field too many": packed([4, "a~b", 1, b"", 1]),
+    "signal without a conversation": packed([4, "", 1, b""]),
+    "signal's kind too large": packed([4, "a~b", 256, b""]),
     "message with a field too many": packed([3, [[*MESSAGE, 1]]]),
 }
 
@@ -287,16 +294,20 @@ def test_text_may_hold_any_character_that_utf8_can() -> None:
 
 @pytest.mark.parametrize("extra", [1, None, "later", [[], {}], {"a": 1.5}])
 def test_a_server_may_grow_fields_at_the_end(extra: object) -> None:
-    heartbeat = Heartbeat(EPOCH, 7, 5)
-    assert BINARY.decode_server(packed([20, EPOCH, 7, 5, extra])) == heartbeat
+    heartbeat = Heartbeat(EPOCH, 7, 5, 3)
+    assert BINARY.decode_server(packed([20, EPOCH, 7, 5, 3, extra])) == heartbeat
     grown_answers = packed([21, [[1, 2, False, extra]], [], extra])
     assert BINARY.decode_server(grown_answers).accepted[0].seq == 2
+
+
+def test_what_a_server_grew_may_be_missing() -> None:
+    assert BINARY.decode_server(packed([20, EPOCH, 7, 5])) == Heartbeat(EPOCH, 7, 5, 0)
 
 
 @pytest.mark.parametrize("extra", [b"\xc1", b"\xdd\xff\xff\xff\xff", b"", b"\x91" * 5_000])
 def test_what_a_server_grows_must_be_messagepack(extra: bytes) -> None:
     with pytest.raises(Malformed):
-        BINARY.decode_server(b"\x95" + packed([20, EPOCH, 7, 5])[1:] + extra)
+        BINARY.decode_server(b"\x96" + packed([20, EPOCH, 7, 5, 3])[1:] + extra)
 
 
 # ---------------------------------------------------------------- chance
@@ -331,7 +342,7 @@ def test_random_bytes(codec: Codec, data: bytes) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(tag=st.sampled_from([1, 2, 3, *range(16, 23)]), values=st.lists(trees, max_size=11))
+@given(tag=st.sampled_from([*range(1, 5), *range(16, 24)]), values=st.lists(trees, max_size=11))
 def test_random_trees_behind_a_tag(tag: int, values: list[object]) -> None:
     is_frame_or_malformed(BINARY, packed([tag, *values]))
 

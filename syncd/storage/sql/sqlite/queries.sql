@@ -25,23 +25,38 @@ INSERT INTO logs (account, epoch, floor, floor_link, head, head_link) VALUES (?,
 ON CONFLICT (account) DO NOTHING;
 
 -- name: log
-SELECT log, account, epoch, floor, floor_link, head, head_link FROM logs WHERE account = ?;
+SELECT log, account, epoch, floor, floor_link, head, head_link, floor_sum, head_sum
+FROM logs WHERE account = ?;
 
 -- name: heads
 -- The parameter is a JSON array of accounts.
 SELECT account, head FROM logs WHERE account IN (SELECT value FROM json_each(?));
 
 -- name: grow_log
-UPDATE logs SET head = ?, head_link = ? WHERE log = ?;
+UPDATE logs SET head = ?, head_link = ?, head_sum = ? WHERE log = ?;
 
 -- name: trim_log
-UPDATE logs SET floor = ?, floor_link = ? WHERE log = ?;
+UPDATE logs SET floor = ?, floor_link = ?, floor_sum = ? WHERE log = ?;
 
 -- name: append_entry
-INSERT INTO entries (log, seq, chain, header, body_hash, body) VALUES (?, ?, ?, ?, ?, ?);
+INSERT INTO entries (arrival, log, seq, sender, number, chain, sum, header, body_hash, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: last_arrival
+-- Not only of the entries: trimmed ones may have been the newest, and none is given twice.
+SELECT max(coalesce((SELECT max(arrival) FROM entries), 0),
+           coalesce((SELECT arrival FROM ages ORDER BY clock_ms DESC LIMIT 1), 0),
+           coalesce((SELECT max(arrival) FROM publications), 0),
+           coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'trimmed_at'), 0));
+
+-- name: by_identity
+SELECT seq, header FROM entries WHERE sender = ? AND number = ? AND log = ?;
 
 -- name: entries_after
-SELECT seq, chain, header, body FROM entries WHERE log = ? AND seq > ? ORDER BY seq;
+SELECT seq, chain, sum, header, body FROM entries WHERE log = ? AND seq > ? ORDER BY seq;
+
+-- name: sum_at
+SELECT sum, chain FROM entries WHERE log = ? AND seq = ?;
 
 -- name: chain_at
 SELECT chain FROM entries WHERE log = ? AND seq = ?;
@@ -51,6 +66,72 @@ SELECT seq, chain, header, body_hash FROM entries WHERE log = ? AND seq <= ? ORD
 
 -- name: drop_entries
 DELETE FROM entries WHERE log = ? AND seq <= ?;
+
+-- ---------------------------------------------------------------- retention
+
+-- name: save_meta
+INSERT INTO meta (key, value) VALUES (?, ?)
+ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+
+-- name: saved_clock
+SELECT CAST(clock.value AS INTEGER), CAST(wall.value AS INTEGER)
+FROM meta AS clock JOIN meta AS wall ON wall.key = 'wall_ms' WHERE clock.key = 'clock_ms';
+
+-- name: samples
+SELECT clock_ms, arrival FROM ages ORDER BY clock_ms;
+
+-- name: add_sample
+-- A sample that repeats the newest arrival says less than the older one with the same arrival.
+INSERT INTO ages (clock_ms, arrival)
+SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM ages WHERE arrival >= ?)
+ON CONFLICT (clock_ms) DO UPDATE SET arrival = excluded.arrival;
+
+-- name: drop_sample
+DELETE FROM ages WHERE clock_ms = ?;
+
+-- name: retained_logs
+SELECT log, account, floor, head, retain_entries, retain_ms
+FROM logs WHERE log >= ? ORDER BY log LIMIT ?;
+
+-- name: arrival_of
+SELECT arrival FROM entries WHERE log = ? AND seq = ?;
+
+-- name: keep
+UPDATE logs SET retain_entries = ?, retain_ms = ? WHERE account = ?;
+
+-- name: drop_keys
+DELETE FROM publications WHERE (publisher, key) IN
+    (SELECT publisher, key FROM publications WHERE arrival <= ? LIMIT ?);
+
+-- ---------------------------------------------------------------- groups and marks
+
+-- name: group
+SELECT id FROM conversations WHERE conversation = ?;
+
+-- name: create_group
+INSERT INTO conversations (conversation) VALUES (?) RETURNING id;
+
+-- name: members
+SELECT members.owner, log, account, epoch, floor, floor_link, head, head_link, floor_sum, head_sum
+FROM members JOIN logs USING (log) WHERE members.conversation = ? ORDER BY log;
+
+-- name: roles
+SELECT account, owner FROM members JOIN logs USING (log)
+WHERE members.conversation = ? ORDER BY log;
+
+-- name: save_member
+INSERT INTO members (conversation, log, owner) VALUES (?, ?, ?)
+ON CONFLICT (conversation, log) DO UPDATE SET owner = excluded.owner;
+
+-- name: drop_member
+DELETE FROM members WHERE conversation = ? AND log = ?;
+
+-- name: mark
+SELECT seq FROM marks WHERE log = ? AND conversation = ?;
+
+-- name: save_mark
+INSERT INTO marks (log, conversation, seq) VALUES (?, ?, ?)
+ON CONFLICT (log, conversation) DO UPDATE SET seq = excluded.seq;
 
 -- ---------------------------------------------------------------- sending and confirming
 
@@ -62,6 +143,9 @@ FROM devices JOIN logs USING (log) WHERE devices.device = ?;
 -- name: save_sender
 UPDATE devices SET generation = ?, instance = ?, sent = ?, accepted = ? WHERE id = ?;
 
+-- name: note_verdict
+UPDATE devices SET verdict = ? WHERE device = ? AND generation = ?;
+
 -- name: remembered
 SELECT number, seq, content FROM remembered WHERE device = ? ORDER BY number;
 
@@ -72,10 +156,10 @@ DO UPDATE SET number = excluded.number, seq = excluded.seq, content = excluded.c
 
 -- name: publication
 SELECT publications.content, logs.account, publications.seq
-FROM publications JOIN logs USING (log) WHERE publisher = ? AND key = ?;
+FROM publications LEFT JOIN logs USING (log) WHERE publisher = ? AND key = ?;
 
 -- name: remember_publication
-INSERT INTO publications (publisher, key, content, log, seq) VALUES (?, ?, ?, ?, ?);
+INSERT INTO publications (publisher, key, content, log, seq, arrival) VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: cursor
 SELECT epoch, seq FROM cursors WHERE key = ?;
@@ -95,17 +179,17 @@ VALUES (?, ?, ?, ?, ?, 1, 0, NULL, 0, 0, 0);
 
 -- name: device
 SELECT devices.device, logs.account, devices.name, devices.platform, devices.credential,
-       devices.generation, devices.sent, devices.revoked, logs.epoch, logs.head
+       devices.generation, devices.sent, devices.revoked, logs.epoch, logs.head, devices.verdict
 FROM devices JOIN logs USING (log) WHERE devices.device = ?;
 
 -- name: device_by_token
 SELECT devices.device, logs.account, devices.name, devices.platform, devices.credential,
-       devices.generation, devices.sent, devices.revoked, logs.epoch, logs.head
+       devices.generation, devices.sent, devices.revoked, logs.epoch, logs.head, devices.verdict
 FROM devices JOIN logs USING (log) WHERE devices.token_hash = ?;
 
 -- name: devices
 SELECT devices.device, logs.account, devices.name, devices.platform, devices.credential,
-       devices.generation, devices.sent, devices.revoked, logs.epoch, logs.head
+       devices.generation, devices.sent, devices.revoked, logs.epoch, logs.head, devices.verdict
 FROM devices JOIN logs USING (log) WHERE logs.account = ? ORDER BY devices.id;
 
 -- name: rotate_token
@@ -120,3 +204,101 @@ INSERT INTO keys (name, hash) VALUES (?, ?);
 
 -- name: key_name
 SELECT name FROM keys WHERE hash = ? ORDER BY rowid LIMIT 1;
+
+-- ---------------------------------------------------------------- checking a store
+
+-- name: check_size
+SELECT coalesce(sum(head - floor), 0) FROM logs;
+
+-- name: check_logs
+SELECT log FROM logs ORDER BY log;
+
+-- name: check_log
+SELECT log, account, epoch, floor, floor_link, head, head_link, floor_sum, head_sum
+FROM logs WHERE log = ?;
+
+-- name: check_entries
+SELECT seq, sender, number, chain, sum, header, body_hash, body
+FROM entries WHERE log = ? ORDER BY seq;
+
+-- name: check_copies
+-- The order is the index's own, so nothing is sorted: CROSS JOIN keeps the entries outside.
+SELECT sender, number, header, body_hash, account, seq
+FROM entries INDEXED BY entries_by_identity CROSS JOIN logs ON logs.log = entries.log
+ORDER BY sender, number, entries.log;
+
+-- name: check_devices
+SELECT devices.device, sent, accepted, coalesce(max(remembered.number), 0), count(remembered.number)
+FROM devices LEFT JOIN remembered ON remembered.device = devices.id GROUP BY devices.id;
+
+-- name: check_answers
+SELECT devices.device, account, remembered.number, remembered.seq, floor, head, entries.header
+FROM devices JOIN logs USING (log) JOIN remembered ON remembered.device = devices.id
+LEFT JOIN entries ON entries.log = devices.log AND entries.seq = remembered.seq;
+
+-- name: check_cursors
+SELECT key, epoch, seq FROM cursors;
+
+-- name: check_cursor
+SELECT epoch, head FROM devices JOIN logs USING (log) WHERE device = ?;
+
+-- name: check_marks
+SELECT account, conversation, seq, head FROM marks JOIN logs USING (log);
+
+-- name: check_publications
+SELECT publisher, key, account, seq, head FROM publications JOIN logs USING (log)
+WHERE seq IS NOT NULL;
+
+-- ---------------------------------------------------------------- restoring a store
+
+-- name: renew_epoch
+UPDATE logs SET epoch = ? WHERE log = ?;
+
+-- name: renew_generations
+UPDATE devices SET generation = generation + 1;
+
+-- name: newest_entry
+SELECT header FROM entries ORDER BY arrival DESC LIMIT 1;
+
+-- ---------------------------------------------------------------- erasing bodies
+
+-- name: copy
+SELECT sender, number, header FROM entries WHERE log = ? AND seq = ?;
+
+-- name: erase_copies
+UPDATE entries SET body = ? WHERE sender = ? AND number = ? AND header = ?;
+
+-- name: headers_after
+SELECT seq, header FROM entries WHERE log = ? AND seq > ? ORDER BY seq;
+
+-- ---------------------------------------------------------------- exporting and importing
+
+-- name: export_entries
+SELECT seq, header, body_hash, body FROM entries WHERE log = ? ORDER BY seq;
+
+-- name: export_devices
+SELECT id, device, name, platform, token_hash, credential, generation, revoked, sent, accepted
+FROM devices WHERE log = ? ORDER BY id;
+
+-- name: marks
+SELECT conversation, seq FROM marks WHERE log = ? ORDER BY conversation;
+
+-- name: import_log
+INSERT INTO logs (account, epoch, floor, floor_link, head, head_link, floor_sum, head_sum)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (account) DO UPDATE
+SET epoch = excluded.epoch, floor = excluded.floor, floor_link = excluded.floor_link,
+    head = excluded.head, head_link = excluded.head_link,
+    floor_sum = excluded.floor_sum, head_sum = excluded.head_sum
+RETURNING log;
+
+-- name: import_device
+INSERT INTO devices (device, log, name, platform, token_hash, credential, generation, instance,
+                     revoked, sent, accepted)
+VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?) RETURNING id;
+
+-- name: answers_of_log
+SELECT devices.device, remembered.number, remembered.seq, entries.header
+FROM devices JOIN remembered ON remembered.device = devices.id
+JOIN entries ON entries.log = devices.log AND entries.seq = remembered.seq
+WHERE devices.log = ?;

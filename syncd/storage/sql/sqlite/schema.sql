@@ -15,21 +15,64 @@ CREATE TABLE logs (
     floor INTEGER NOT NULL,
     floor_link BLOB NOT NULL,
     head INTEGER NOT NULL,
-    head_link BLOB NOT NULL
+    head_link BLOB NOT NULL,
+    -- The running checksum at floor and head (checksum.py).
+    floor_sum INTEGER NOT NULL DEFAULT 0,
+    head_sum INTEGER NOT NULL DEFAULT 0,
+    -- How much is kept, where it is not what the service keeps by default: entries, milliseconds.
+    retain_entries INTEGER,
+    retain_ms INTEGER
 ) STRICT;
 
 -- Rows lie in the order of arrival, found through the index of (log, seq): appending to a thousand
--- logs then fills a few pages at the end, not one page of each log. The body comes last, so that a
--- chain is walked without touching the pages that a long body spills into.
+-- logs then fills a few pages at the end, not one page of each log. `arrival` is given by the
+-- program and never again, so that the age of an entry can be told from `ages`. The body comes
+-- last, so that a chain is walked without touching the pages that a long body spills into.
+-- sender: the first 64 bits of the sending device's id; with number the entry's identity.
 CREATE TABLE entries (
+    arrival INTEGER PRIMARY KEY,
     log INTEGER NOT NULL REFERENCES logs,
     seq INTEGER NOT NULL,
+    sender INTEGER NOT NULL,
+    number INTEGER NOT NULL,
     chain BLOB NOT NULL,
+    -- The running checksum, sealed with the chain beside it (checksum.py).
+    sum INTEGER NOT NULL,
     header BLOB NOT NULL,
     body_hash BLOB NOT NULL,
     body BLOB NOT NULL,
-    PRIMARY KEY (log, seq)
+    UNIQUE (log, seq)
 ) STRICT;
+-- The copies of one message lie side by side in it, whatever the number of logs.
+CREATE INDEX entries_by_identity ON entries (sender, number, log);
+
+-- What the persisted clock showed when `arrival` was the newest entry of the store.
+CREATE TABLE ages (
+    clock_ms INTEGER PRIMARY KEY,
+    arrival INTEGER NOT NULL
+) STRICT;
+
+-- Groups, and who is in them; a direct conversation is told by its id.
+CREATE TABLE conversations (
+    id INTEGER PRIMARY KEY,
+    conversation TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE members (
+    conversation INTEGER NOT NULL REFERENCES conversations,
+    log INTEGER NOT NULL REFERENCES logs,
+    owner INTEGER NOT NULL,
+    PRIMARY KEY (conversation, log)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX groups_of_log ON members (log);
+
+-- Up to where an account has read a conversation.
+CREATE TABLE marks (
+    log INTEGER NOT NULL REFERENCES logs,
+    conversation TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (log, conversation)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE devices (
     id INTEGER PRIMARY KEY,
@@ -44,7 +87,9 @@ CREATE TABLE devices (
     revoked INTEGER NOT NULL,
     -- The highest message number ever accepted, and how many were.
     sent INTEGER NOT NULL,
-    accepted INTEGER NOT NULL
+    accepted INTEGER NOT NULL,
+    -- What its last hello was told.
+    verdict TEXT
 ) STRICT;
 CREATE INDEX devices_of_log ON devices (log);
 
@@ -66,14 +111,18 @@ CREATE TABLE cursors (
     seq INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What was published, by its idempotency key; log and seq are those that were answered, if any.
+-- arrival: the newest entry of the store at that time, by which a key's age is told.
 CREATE TABLE publications (
     publisher TEXT NOT NULL,
     key TEXT NOT NULL,
     content BLOB NOT NULL,
-    log INTEGER NOT NULL REFERENCES logs,
-    seq INTEGER NOT NULL,
+    log INTEGER REFERENCES logs,
+    seq INTEGER,
+    arrival INTEGER NOT NULL,
     PRIMARY KEY (publisher, key)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX publications_by_arrival ON publications (arrival);
 
 CREATE TABLE keys (
     name TEXT PRIMARY KEY,

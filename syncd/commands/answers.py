@@ -1,0 +1,98 @@
+"""What the commands that ask a server print of its answers."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from syncd.commands.outcome import note, show
+
+
+def show_answer(given: argparse.Namespace, facts: Mapping[str, Any]) -> None:
+    """Print the facts that answer the command, and tell people what they mean."""
+    match given.command:
+        case "token":
+            note(f"device {facts['device']} of {given.account}")
+            text = facts["token"]
+        case "key":
+            note(f"API key {facts['name']}")
+            text = facts["key"]
+        case "devices":
+            text = rows(facts["devices"])
+        case "revoke":
+            note(f"device {facts['device']} of {facts['account']} is revoked")
+            text = facts["device"]
+        case "trim":
+            note(f"the log of {facts['account']} now begins after seq {facts['floor']}")
+            text = str(facts["floor"])
+        case "retain":
+            text = (
+                f"{facts['account']}: {_amount(facts['entries'], 'entries')},"
+                f" {_amount(facts['days'], 'days')}"
+            )
+        case "sweep":
+            text = _swept(facts)
+        case "erase":
+            text = _erased(facts)
+        case "import":
+            note("groups are not part of an export; the account is in none")
+            text = (
+                f"{facts['account']}: {facts['entries']} entries up to {facts['head']},"
+                f" {facts['devices']} devices"
+            )
+        case _:
+            raise AssertionError(given.command)
+    show(facts, text, as_json=given.json)
+
+
+def rows(devices: Sequence[Mapping[str, Any]]) -> str:
+    """One device a line, in columns; the name last, because it may hold spaces."""
+    titles = ("device", "platform", "cursor", "head", "lag", "sent", "state", "verdict", "name")
+    lines = [titles] + [
+        (
+            each["device"],
+            each["platform"],
+            str(each["cursor"]),
+            str(each["head"]),
+            str(each["lag"]),
+            str(each["sent"]),
+            "revoked" if each["revoked"] else "active",
+            # One word a column, for programs that split at spaces.
+            "-" if each["verdict"] is None else "-".join(each["verdict"].split()),
+            each["name"],
+        )
+        for each in devices
+    ]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(titles))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _amount(count: int | None, unit: str) -> str:
+    if count is None:
+        return f"{unit} as the service keeps by default"
+    return f"all {unit}" if count == 0 else f"{count} {unit}"
+
+
+def _swept(facts: Mapping[str, Any]) -> str:
+    what = f"{facts['dropped']} of {facts['entries']} entries in {facts['logs']} logs"
+    if not facts["swept"]:
+        note("a setting or a clock may be wrong; --anyway drops them all the same")
+        return f"nothing dropped: it would have been {what}"
+    if facts["failed"]:
+        note(f"{facts['failed']} logs could not be trimmed: see the server's log, run syncd check")
+    return f"dropped {what}"
+
+
+def _erased(facts: Mapping[str, Any]) -> str:
+    note(
+        "backups and exports made before still hold it, and so does every device that received it:"
+        " they keep their copies"
+    )
+    for edit in facts["edits"]:
+        done = "erased, too" if facts["edits_erased"] else "NOT erased: it holds a text of its own"
+        note(f"edit {edit['device']}/{edit['number']}, entry {edit['seq']}: {done}")
+    return f"erased in {facts['logs']} logs"

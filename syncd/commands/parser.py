@@ -1,0 +1,115 @@
+"""The whole command line of `syncd`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import fields
+from typing import TypeAlias
+
+from syncd import __version__
+from syncd.commands.outcome import EXIT_STATUSES
+from syncd.config import FILE_VARIABLE, Config, flag, shown_default, variable
+
+_AddCommand: TypeAlias = Callable[[str, str], argparse.ArgumentParser]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; --help shows every setting."""
+    settings = argparse.ArgumentParser(add_help=False)
+    group = settings.add_argument_group("settings (a flag, the variable, or a line of --config)")
+    for each in fields(Config):
+        default = shown_default(each) or "none"
+        group.add_argument(
+            flag(each.name),
+            metavar=each.metadata["value"],
+            help=f"{each.metadata['meaning']} [{variable(each.name)}; {default}]",
+        )
+    group.add_argument("--config", metavar="FILE", help=f"a TOML file [{FILE_VARIABLE}; none]")
+
+    whole = argparse.ArgumentParser(
+        prog="syncd",
+        description="Multi-device message sync: one log per account, one cursor per device.",
+        epilog=EXIT_STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    whole.add_argument("--version", action="version", version=__version__)
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        added: argparse.ArgumentParser = commands.add_parser(
+            name,
+            parents=[settings],
+            help=text,
+            description=text,
+            epilog=EXIT_STATUSES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        added.add_argument("--json", action="store_true", help="print the result as JSON")
+        return added
+
+    command("serve", "run the service until SIGTERM")
+    _add_device_commands(command)
+    _add_log_commands(command)
+    _add_care_commands(command)
+    command("version", "print the version")
+    return whole
+
+
+def _add_device_commands(command: _AddCommand) -> None:
+    token = command("token", "make a device of an account and print its token")
+    token.add_argument("account", metavar="ACCOUNT")
+    token.add_argument("--device-name", metavar="NAME", help="as its owner would call it: PC1")
+    token.add_argument("--platform", metavar="P", help="pc, phone, bot ...")
+    token.add_argument("--device", metavar="ID", help="rotate this device's token instead")
+    key = command("key", "make an API key and print it")
+    key.add_argument("name", metavar="NAME")
+    devices = command("devices", "list an account's devices: where each stands, and how it came")
+    devices.add_argument("account", metavar="ACCOUNT")
+    revoke = command("revoke", "revoke a device for ever")
+    revoke.add_argument("device", metavar="DEVICE")
+
+
+def _add_log_commands(command: _AddCommand) -> None:
+    trim = command("trim", "drop an account's entries below a seq")
+    trim.add_argument("account", metavar="ACCOUNT")
+    trim.add_argument("--before", metavar="SEQ", type=int, required=True)
+    retain = command("retain", "say how much of an account's log is kept")
+    retain.add_argument("account", metavar="ACCOUNT")
+    retain.add_argument(
+        "--entries", metavar="COUNT", type=int, help="0: all; not given: the service's default"
+    )
+    retain.add_argument(
+        "--days", metavar="DAYS", type=int, help="0: for ever; not given: the service's default"
+    )
+    retain.add_argument("--default", action="store_true", help="both as the service's default")
+    sweep = command("sweep", "drop now what need not be kept any longer")
+    sweep.add_argument(
+        "--anyway", action="store_true", help="even where that is a large part of the store"
+    )
+    erase = command("erase", "erase the body of a message in every log that holds it")
+    erase.add_argument("account", metavar="ACCOUNT")
+    erase.add_argument("seq", metavar="SEQ", type=int, help="its place in this account's log")
+    erase.add_argument("--edits", action="store_true", help="erase its edits, too")
+
+
+def _add_care_commands(command: _AddCommand) -> None:
+    check = command("check", "look whether the store is sound; writes nothing, a server may run")
+    check.add_argument("--file", metavar="FILE", help="check this copy of a store instead")
+    check.add_argument(
+        "--quick", action="store_true", help="do not compare SQLite's indexes with its tables"
+    )
+    backup = command("backup", "copy the whole store into a new file; a server may run")
+    backup.add_argument("file", metavar="FILE")
+    restore = command("restore", "make a backup the store, with a new epoch for every log")
+    restore.add_argument("file", metavar="FILE")
+    restore.add_argument(
+        "--replace", action="store_true", help="where there is a store, which is kept beside it"
+    )
+    restore.add_argument("--anyway", action="store_true", help="even a damaged backup")
+    export = command("export", "write an account's log and devices as a MessagePack stream")
+    export.add_argument("account", metavar="ACCOUNT")
+    export.add_argument("--output", metavar="FILE", help="a new file [standard output]")
+    imported = command("import", "take an account from an exported stream, all or nothing")
+    imported.add_argument("account", metavar="ACCOUNT")
+    imported.add_argument("file", metavar="FILE")

@@ -1,0 +1,83 @@
+"""Who is connected: all sockets, and the newest one of each device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from syncd.errors import Refusal
+from syncd.model import AccountId, DeviceId
+from syncd.protocol import events
+from syncd.protocol.session_table import State
+
+if TYPE_CHECKING:
+    from syncd.server.connection import Connection
+
+
+class LiveConnections:
+    """Who is connected: for fencing, for revocation, and to say goodbye when the server stops."""
+
+    def __init__(self) -> None:
+        self._all: set[Connection] = set()
+        self._by_device: dict[DeviceId, Connection] = {}
+        self._by_account: dict[AccountId, dict[DeviceId, Connection]] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def enter(self, connection: Connection) -> None:
+        """A socket was opened."""
+        self._all.add(connection)
+
+    def leave(self, connection: Connection) -> None:
+        """A socket is gone."""
+        self._all.discard(connection)
+        session = connection.session
+        if self._by_device.get(session.device) is connection:
+            del self._by_device[session.device]
+        devices = self._by_account.get(session.account, {})
+        if devices.get(session.device) is connection:
+            del devices[session.device]
+            if not devices:
+                del self._by_account[session.account]
+
+    def of(self, account: AccountId) -> tuple[tuple[DeviceId, Connection], ...]:
+        """The newest socket of each connected device of the account; some may be closing."""
+        return tuple(self._by_account.get(account, {}).items())
+
+    def take_over(self, connection: Connection, generation: int) -> None:
+        """A session took a generation: the older one of its device is fenced.
+
+        Also where the taker is gone already: the older session can no longer append or ack.
+        """
+        session = connection.session
+        other = self._by_device.get(session.device)
+        if other is not None and other.session.generation > generation:
+            connection.handle(events.Superseded(other.session.instance))
+            return
+        if session.state is State.LIVE:
+            self._by_device[session.device] = connection
+            self._by_account.setdefault(session.account, {})[session.device] = connection
+        if other is not None:
+            other.handle(events.Superseded(session.instance))
+
+    def end(self, device: DeviceId, refusal: Refusal) -> None:
+        """The right of a device's session ended."""
+        # All of them: one whose opening was committed just before has not entered `_by_device` yet.
+        for connection in tuple(self._all):
+            if connection.session.device == device:
+                connection.handle(events.Ended(refusal))
+
+    def drain(self) -> None:
+        """Say goodbye to everybody."""
+        for connection in tuple(self._all):
+            connection.handle(events.Draining())
+
+    def abort(self) -> None:
+        """Drop everybody without a word: nothing may be answered any more."""
+        for connection in tuple(self._all):
+            connection.abort()
+
+    def look_for_stalled(self, now: float) -> None:
+        """Close whoever accepted no byte for too long."""
+        for connection in tuple(self._all):
+            connection.look_for_stall(now)

@@ -1,0 +1,57 @@
+"""A copy of a whole store in one file, of one moment, made while a server runs or not.
+
+The copy gets its name only when it is durable and was checked, so a file of that name is a backup
+that can be restored. It holds all that the store holds: whoever reads it reads every message.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from syncd.storage.check import check_file
+from syncd.storage.database_file import (
+    Progress,
+    copy_database,
+    free_name,
+    remove_database,
+    sync_folder,
+)
+from syncd.storage.findings import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Where the copy lies, and what the check says of it.
+
+    A damaged copy is not where it was asked for: `path` then is a name beside it.
+    """
+
+    path: Path
+    report: Report
+
+
+def back_up(database: Path, target: Path, told: Progress = lambda done, whole: None) -> Copied:
+    """Copy the store whose file is `database` to the new file `target`, for its owner alone.
+
+    told: how many pages were copied, and of how many.
+
+    Raises FileExistsError where `target` exists, OSError, sqlite3.Error, and StoreRefused where
+    `database` is no store; then there is nothing new.
+    """
+    if os.path.lexists(target):
+        raise FileExistsError(f"{target} exists")
+    unfinished = free_name(target, "unfinished")
+    copy_database(database, unfinished, told)
+    try:
+        report = check_file(unfinished)
+        place = target if report.sound else free_name(target, "damaged")
+        # A link, unlike a renaming, never replaces a file that somebody made meanwhile.
+        os.link(unfinished, place)
+    except BaseException:
+        remove_database(unfinished)
+        raise
+    unfinished.unlink()
+    sync_folder(target.parent)
+    return Copied(place, report)

@@ -1,0 +1,11 @@
+"""How an identity is indexed: by the first 64 bits of the device's id, as SQL's integers are."""
+
+from __future__ import annotations
+
+from syncd.model import DeviceId
+
+
+def sender_key(device: DeviceId) -> int:
+    """What stands in an entry's column `sender`. Two devices may share it, so whoever finds an
+    entry by it still compares the device in the entry's header."""
+    return int.from_bytes(bytes.fromhex(device[:16]), "big", signed=True)

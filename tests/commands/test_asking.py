@@ -1,0 +1,49 @@
+"""Where a command is performed: by whoever holds the store, and never by two."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from syncd.commands.asking import perform, request_of
+from syncd.commands.outcome import DECLINED, USAGE, CommandFailed
+from syncd.config import Config
+from syncd.server import admin
+from syncd.storage.sqlite import DATABASE_NAME
+
+
+def test_a_file_is_named_as_every_process_knows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = argparse.Namespace(command="import", account="alice", file="stream")
+    assert request_of(given) == admin.Import("alice", str(tmp_path / "stream"))
+
+
+@pytest.mark.parametrize(
+    ("entries", "days", "default"), [(None, None, False), (1, None, True), (None, 1, True)]
+)
+def test_a_retention_that_says_nothing_is_not_meant(
+    entries: int | None, days: int | None, default: bool
+) -> None:
+    given = argparse.Namespace(
+        command="retain", account="alice", entries=entries, days=days, default=default
+    )
+    with pytest.raises(CommandFailed) as failed:
+        request_of(given)
+    assert failed.value.status == USAGE
+
+
+def test_only_what_brings_something_makes_a_store(tmp_path: Path) -> None:
+    config = Config(data=tmp_path / "store")
+    for request in (admin.Sweep(), admin.Erase("alice", 1), admin.Token("alice", device="1" * 24)):
+        with pytest.raises(CommandFailed) as failed:
+            perform(config, request)
+        assert failed.value.status == DECLINED
+    for path in (tmp_path / "nothing", Path(__file__)):
+        with pytest.raises(CommandFailed) as failed:
+            perform(config, admin.Import("alice", str(path)))
+        assert failed.value.status == DECLINED
+    assert not config.data.exists()
+    assert perform(config, admin.Key("shop"))["name"] == "shop"
+    assert (config.data / DATABASE_NAME).exists()
