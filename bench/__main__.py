@@ -11,7 +11,10 @@ from bench.machine import commit, machine
 
 QUESTIONS = {
     "core": "How fast and how lean is one server: sends, catch-up, live messages, idle devices?",
+    "groups": "What does a group cost, by its size, and what do direct messages feel of it?",
     "codec": "Does typed decoding cost the server's hot path less than checking by hand?",
+    "unread": "What do unread counts cost, cold and warm, on the server and on a device?",
+    "isolation": "Does one abusive account slow down the others?",
     "fsync": "What does one durable write cost on this machine, with no service at all?",
 }
 """Every measurement and what it asks; the module of that name answers with `main(arguments)`."""

@@ -214,7 +214,7 @@ def _servers(options: argparse.Namespace, cores: Cores) -> Servers:
 
 
 @contextmanager
-def _load_pinned(cores: Cores) -> Iterator[None]:
+def load_pinned(cores: Cores) -> Iterator[None]:
     """This process on its own cores; a SIGTERM ends it as an interrupt does, servers included."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores.load)
@@ -240,7 +240,7 @@ def main(arguments: Sequence[str]) -> int:
         if not is_on_a_disk(options.folder):
             print("! this folder is in memory: nothing is durable; choose another with --folder")
     try:
-        with _load_pinned(cores):
+        with load_pinned(cores):
             _run(plan, _servers(options, cores), figures)
     except FAILURES as failure:
         print(f"! {failure}", file=sys.stderr)

@@ -33,6 +33,14 @@ class Latency:
     during: Stretch
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Of some messages, in milliseconds: under way, and late against the sender's timetable."""
+
+    under_way_ms: list[float]
+    late_ms: list[float]
+
+
 async def measure(target: Target, pair: Sequence[Credential], seconds: float) -> Latency:
     """From the first device of `pair` to the second, for about `seconds`; both logs are empty."""
     sender = await RawClient.open(target, pair[0])
@@ -40,27 +48,39 @@ async def measure(target: Target, pair: Sequence[Credential], seconds: float) ->
     count = round(RATE_PER_S * seconds)
     frames = [sender.prepare([pair[1].account], 1)[0][0] for _ in range(count)]
     with Stretch(target) as during:
-        arriving = asyncio.create_task(_arrivals(receiver, count))
-        echoes = asyncio.create_task(_drain(sender))
-        sent, late = await _send(sender, frames)
-        arrived = await asyncio.wait_for(arriving, _ARRIVAL_TIMEOUT_S)
-    echoes.cancel()
-    await asyncio.gather(echoes, return_exceptions=True)
+        seen = await exchange(sender, receiver, frames, RATE_PER_S)
     await sender.close()
     await receiver.close()
-    times = [(end - start) * 1e3 for start, end in zip(sent, arrived, strict=True)]
+    times, late = seen.under_way_ms, seen.late_ms
     return Latency(
         median(times), quantiles(times, n=100)[98], max(times), quantiles(late, n=100)[98], during
     )
 
 
-async def _send(sender: RawClient, frames: Sequence[bytes]) -> tuple[list[float], list[float]]:
+async def exchange(
+    sender: RawClient, receiver: RawClient, frames: Sequence[bytes], rate_per_s: float
+) -> Times:
+    """How long each frame, of one message, was under way to `receiver`, which may be the sender:
+    then it is the way to the own echo. Nothing else may come into the receiver's log."""
+    arriving = asyncio.create_task(_arrivals(receiver, len(frames)))
+    echoes = None if sender is receiver else asyncio.create_task(drain(sender))
+    sent, late = await _send(sender, frames, rate_per_s)
+    arrived = await asyncio.wait_for(arriving, _ARRIVAL_TIMEOUT_S)
+    if echoes is not None:
+        echoes.cancel()
+        await asyncio.gather(echoes, return_exceptions=True)
+    return Times([(end - start) * 1e3 for start, end in zip(sent, arrived, strict=True)], late)
+
+
+async def _send(
+    sender: RawClient, frames: Sequence[bytes], rate_per_s: float
+) -> tuple[list[float], list[float]]:
     """When each frame was sent, and how many ms after its due time."""
     sent: list[float] = []
     late: list[float] = []
     start = perf_counter()
     for turn, data in enumerate(frames):
-        due = start + turn / RATE_PER_S
+        due = start + turn / rate_per_s
         await asyncio.sleep(due - perf_counter())
         sent.append(perf_counter())
         late.append((sent[-1] - due) * 1e3)
@@ -80,7 +100,7 @@ async def _arrivals(receiver: RawClient, count: int) -> list[float]:
     return times
 
 
-async def _drain(sender: RawClient) -> None:
-    """Take the sender's answers and echoes off its socket, as a real device does."""
+async def drain(sender: RawClient) -> None:
+    """Take the sender's answers and echoes off its socket, as a real device does; for ever."""
     while True:
         await sender.take_batch(await sender.receive())

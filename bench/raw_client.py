@@ -104,6 +104,11 @@ def send_frames(
     return frames
 
 
+def encode(frame: Send) -> bytes:
+    """A frame that no client prepares."""
+    return _codec.encode(frame)
+
+
 class RawClient:
     """One authenticated socket. One coroutine uses it at a time."""
 
