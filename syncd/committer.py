@@ -261,7 +261,8 @@ class Committer:
         for (_, take_opening), opening in zip(gathered.openings, done.openings, strict=True):
             take_opening(opening)
         for waiting, outcomes in zip(gathered.submissions, done.submissions, strict=True):
-            if waiting.wide and not isinstance(outcomes, Superseded):
+            # A group that was small may have grown: only the transaction knows then that it did.
+            if (waiting.wide or done.fan_outs) and not isinstance(outcomes, Superseded):
                 self._learn(waiting, outcomes, done)
             self._dismiss(waiting.account, waiting)
             _note(waiting.lane, outcomes)

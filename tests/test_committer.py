@@ -707,6 +707,30 @@ async def test_a_transaction_is_bounded_by_the_entries_that_it_writes() -> None:
         assert [number for each in office.diary for number in accepted(each)] == list(range(1, 121))
 
 
+async def test_a_group_that_was_small_and_grew_is_known_to_have_grown() -> None:
+    storage = GatedStorage()
+    async with working(storage) as office:
+        charged: list[int] = []
+        office.committer._charge = lambda account, entries: charged.append(entries)
+        await office.opened()
+        await founded(storage, 2)
+        office.send(writing_to("team", 1))
+        await office.until(partial(office.has_answered, 1))
+        others = tuple(AccountId(f"member-{each}") for each in range(99))
+        for each in others:
+            await storage.create_account(each)
+        grown = Intent(Kind.SYSTEM, ConversationId("team"), None, Change(Action.ADD, others))
+        [added] = writing_to("team", 1, first=2).drafts
+        office.send(Submission(PHONE, 1, (structs.replace(added, intent=grown),)))
+        await office.until(partial(office.has_answered, 2))
+        storage.works.clear()
+        office.send(writing_to("team", 300, first=3))
+        await office.until(lambda: sum(map(len, office.diary)) == 302)
+        sizes = [sum(len(each.drafts) for each in work.submissions) for work in storage.works]
+        assert max(sizes) * 100 <= limits.COMMIT_ENTRIES_MAX
+        assert sum(charged) == 301 * 98
+
+
 async def test_who_writes_to_a_group_is_charged_for_its_size() -> None:
     storage = MemoryStorage()
     async with working(storage) as office:

@@ -53,7 +53,12 @@ def commit_work(
 
     Raises StorageError; after an indefinite one the connection must not be used again.
     """
-    return transact(connection, lambda within: _Commit(within, scope, remembered).run(work))
+    try:
+        return transact(connection, lambda within: _Commit(within, scope, remembered).run(work))
+    except (TypeError, ValueError, OverflowError) as error:
+        # A flipped bit in a row changes the type or the size of a value. It was rolled back: were
+        # it not definite, the process would stop, and again each time that the device comes back.
+        raise Damaged(f"a row does not hold what was stored: {error}") from error
 
 
 @dataclass(slots=True)

@@ -33,7 +33,7 @@ from syncd.model import (
     Work,
     direct,
 )
-from syncd.storage import StorageError, sqlite_identity
+from syncd.storage import Damaged, StorageError, sqlite_identity
 from syncd.storage.memory import MemoryStorage
 from syncd.storage.migrate import migrate
 from syncd.storage.sqlite_book import SqliteBook
@@ -367,3 +367,14 @@ def test_an_opening_never_takes_the_chain_of_a_lost_entry(connection: sqlite3.Co
     assert refused is errors.STORAGE_UNAVAILABLE
     assert isinstance(opened, Opening), "whoever needs no damaged entry goes on"
     assert done.damages == ("the log of alice is damaged: entry 2 is missing",)
+
+
+def test_a_damaged_row_refuses_its_commit_for_certain(connection: sqlite3.Connection) -> None:
+    pair = Pair(connection, CursorScope.DEVICE)
+    pair.commit(sending(1))
+    connection.execute("UPDATE logs SET head = ?", (2**63 - 1,))
+    with pytest.raises(Damaged) as caught:
+        commit_work(connection, sending(2), CursorScope.DEVICE, CAPACITY)
+    assert caught.value.definite
+    assert not connection.in_transaction
+    assert (count(connection, "entries"), count(connection, "remembered")) == (2, 1)
