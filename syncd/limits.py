@@ -168,6 +168,13 @@ ACCOUNT_HELLOS_PER_SECOND = 2
 ACCOUNT_HELLOS_BURST = 100
 """Hellos of one account at once: all its devices, some times over."""
 
+HELLO_HELD_S = 2.0
+"""How long a socket is kept waiting whose account said hello too often, before it is told to slow
+down: who comes back at once all the same then comes once in so long, not a thousand times."""
+
+HELD_SOCKETS_PER_ACCOUNT_MAX = 16
+"""Sockets of one account that are kept waiting so; further ones are told at once."""
+
 ADDRESS_REQUESTS_PER_SECOND = 50
 """Upgrades, and requests without a valid credential, of one address over time, by default: an
 office behind one address that comes back after lunch."""

@@ -245,6 +245,7 @@ class Connection:
         self._stranger.known()
         wait_ms = self._backstage.throttle.hello(answer.account)
         if wait_ms:
+            await self._backstage.throttle.hold(answer.account)
             self.handle(events.Throttled(wait_ms))
         else:
             self.handle(events.Admitted(answer.account, answer.device, answer.credential))

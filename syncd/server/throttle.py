@@ -6,6 +6,7 @@ read more slowly; who connects or asks too often is told when to come again.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -89,6 +90,7 @@ class Throttle:
         self._keys: Allowances[bytes] = Allowances(key, key * limits.KEY_BURST_S)
         self._strangers_max = limits.STRANGERS_PER_ADDRESS_MAX if address else 0
         self._strangers: Counter[str] = Counter()
+        self._held: Counter[AccountId] = Counter()
 
     # ------------------------------------------------------------ sockets
 
@@ -103,6 +105,19 @@ class Throttle:
     def hello(self, account: AccountId) -> int:
         """Milliseconds until a device of the account may say hello; 0 when this one may."""
         return ceil(self._hellos.take(account, 1, self._clock()) * 1000)
+
+    async def hold(self, account: AccountId) -> None:
+        """Keep a socket waiting whose account says hello too often. Where it is one of many, it
+        waits for nothing: what is held costs memory."""
+        if self._held[account] >= limits.HELD_SOCKETS_PER_ACCOUNT_MAX:
+            return
+        self._held[account] += 1
+        try:
+            await asyncio.sleep(limits.HELLO_HELD_S)
+        finally:
+            self._held[account] -= 1
+            if not self._held[account]:
+                del self._held[account]
 
     def received(self, account: AccountId, size: int) -> None:
         """A frame of so many bytes came from a device of the account."""

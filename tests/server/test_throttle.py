@@ -125,6 +125,22 @@ def test_hellos_of_one_account_are_bounded() -> None:
     assert throttle.hello(ANNE) == 0
 
 
+async def test_who_is_told_to_slow_down_is_kept_waiting_but_not_in_any_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "HELD_SOCKETS_PER_ACCOUNT_MAX", 2)
+    throttle = Throttle(Rates(), Clock())
+    held = [asyncio.ensure_future(throttle.hold(ANNE)) for _ in range(2)]
+    await asyncio.sleep(0)
+    await throttle.hold(ANNE)  # the third is let go at once
+    assert not any(each.done() for each in held)
+    for each in held:
+        each.cancel()
+    await asyncio.gather(*held, return_exceptions=True)
+    monkeypatch.setattr(limits, "HELLO_HELD_S", 0)
+    await throttle.hold(ANNE)
+
+
 async def test_a_reconnect_loop_is_told_to_slow_down_before_anything_is_written(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
