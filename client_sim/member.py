@@ -22,12 +22,21 @@ from syncd.client import (
     SendRefused,
     connect,
 )
+from syncd.model import ConversationId
 from syncd.protocol import client_commands as news
 
 STAMP = struct.Struct("!8sq")
 """What bodies begin with: whose swarm, and when they were sent (monotonic, in nanoseconds)."""
 BODY_BYTES = 120
 LAGS_KEPT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a message goes: a conversation, and all the accounts in it."""
+
+    conversation: ConversationId
+    accounts: tuple[str, ...]
 
 
 @dataclass
@@ -41,7 +50,7 @@ class Tally:
     unanswered: int = 0
     """Sends whose device was closed before the answer: they go on from the outbox."""
     interrupted: list[tuple[str, str]] = field(default_factory=list)
-    """Of these the target account and the body's digest."""
+    """Of these the sending account and the body's digest."""
     delivered: int = 0
     accepted: dict[str, set[Identity]] = field(default_factory=dict)
     """The messages that each account's log must hold."""
@@ -50,6 +59,11 @@ class Tally:
     connects: int = 0
     lags_ms: deque[float] = field(default_factory=lambda: deque(maxlen=LAGS_KEPT))
     """From the call of send to the arrival on a device; the newest."""
+
+    def expect(self, identity: Identity, to: Destination) -> None:
+        """This message was accepted: everybody's log there must hold it."""
+        for account in to.accounts:
+            self.accepted.setdefault(account, set()).add(identity)
 
 
 class Member:
@@ -101,8 +115,8 @@ class Member:
             await asyncio.gather(reading, return_exceptions=True)
         await self._stack.aclose()
 
-    async def send(self, account: str) -> None:
-        """One message to that account; notes in whose logs it must be, once it is accepted."""
+    async def send(self, to: Destination) -> None:
+        """One message; notes in whose logs it must be, once it is accepted."""
         device, tally = self._device, self._tally
         if device is None:
             return
@@ -110,19 +124,31 @@ class Member:
         body = stamp + secrets.token_bytes(BODY_BYTES - STAMP.size)
         tally.sent += 1
         try:
-            accepted = await device.send_to(account, body)
+            accepted = await device.send(to.conversation, body)
         except SendRefused:
             tally.refused += 1
         except Closed:
             tally.unanswered += 1
-            tally.interrupted.append((account, digest_of(body)))
+            tally.interrupted.append((self.account, digest_of(body)))
         except ClientError as error:
             self.failure = self.failure or str(error)
         else:
-            identity = (str(device.device_id), accepted.number)
             tally.accepted_count += 1
-            for each in {self.account, account}:
-                tally.accepted.setdefault(each, set()).add(identity)
+            tally.expect((str(device.device_id), accepted.number), to)
+
+    async def found(self, group: Destination) -> None:
+        """Make the group, whose members' logs must hold this, too."""
+        device = self._device
+        if device is None:
+            return
+        try:
+            made = await device.create_group(
+                group.conversation, [each for each in group.accounts if each != self.account]
+            )
+        except ClientError as error:
+            self.failure = self.failure or str(error)
+        else:
+            self._tally.expect((str(device.device_id), made.number), group)
 
     async def _read(self, device: Device) -> None:
         tally, lines = self._tally, self.track.lines

@@ -1,4 +1,4 @@
-"""`client-sim pc`: a simulated PC at the prompt, or at the end of a pipe. See simulated_pc.py."""
+"""`client-sim pc`: a simulated PC at the prompt, or at the end of a pipe. See prompt.py."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from client_sim.keyboard import typed_lines
 from client_sim.live_server import http_url, socket_url
+from client_sim.prompt import Prompt
 from client_sim.simulated_pc import PcSettings, SimulatedPc
 from syncd.client import ClientError
 from syncd.limits import WINDOW_BYTES_DEFAULT
@@ -65,13 +66,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(settings: PcSettings) -> int:
-    pc = SimulatedPc(settings, lambda said: print(said, flush=True))
+    pc = SimulatedPc(settings, _print)
+    prompt = Prompt(pc, _print)
     try:
         await pc.online()
         async for line in typed_lines():
-            if not await pc.obey(line):
+            if not await prompt.obey(line):
                 return 0
         await pc.wait_current()
         return 1 if pc.failed else 0
     finally:
         await pc.close()
+
+
+def _print(said: str) -> None:
+    print(said, flush=True)

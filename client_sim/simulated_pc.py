@@ -1,9 +1,11 @@
-"""A simulated PC that obeys command lines: one device against any running server.
+"""A simulated PC: one device against any running server, which says all that happens to it.
 
 What it says can be read by people and by scripts:
 
     [12] alice: hello        the entry at seq 12, sent by alice
     [13] bob to alice: hi    one that this PC's own account sent
+    [14] alice edits 12: hi  other kinds name their target by its seq in this PC's own log
+    ~ bob types in team      a signal
     = ...                    something happened or was asked for
     ! ...                    something is wrong
 """
@@ -12,20 +14,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
+from client_sim.conversations import NOT_HERE, Conversations
 from client_sim.door import cannot_reach
 from client_sim.live_server import http_url
-from client_sim.phrases import in_words, place_in_words, printable, sender_of
+from client_sim.phrases import (
+    TYPING,
+    deed,
+    in_words,
+    place_in_words,
+    printable,
+    signal_in_words,
+)
+from client_sim.reach import Reach
 from client_sim.shelves import last_unfinished
 from syncd.client import (
+    Accepted,
     ClientError,
     ClientStore,
     Device,
+    Identity,
+    Item,
     Kind,
     MemoryStore,
     Pending,
@@ -34,16 +46,15 @@ from syncd.client import (
     connect,
 )
 from syncd.client.store import Outgoing
-from syncd.limits import WINDOW_BYTES_DEFAULT
-from syncd.model import AccountId, Position, direct, is_account
+from syncd.errors import TOO_LARGE
+from syncd.limits import BODY_BYTES_MAX, WINDOW_BYTES_DEFAULT
+from syncd.model import AccountId, Position
 from syncd.protocol import client_commands as news
 from syncd.protocol.client_events import Marked
-from syncd.wire.frames import Verdict
+from syncd.wire.frames import Verdict, Welcome
 
-CRASH_STATUS = 137
-"""What a shell reports of a program that was killed with -9."""
 ANSWER_TIMEOUT_S = 5.0
-"""How long `send` holds the prompt; the message stays in the outbox whatever comes."""
+"""How long the prompt is held for an answer; a message stays in the outbox whatever comes."""
 FAREWELL_TIMEOUT_S = 10.0
 """At the end of piped input: how long to wait for what was missed."""
 LOOK_S = 0.2
@@ -52,7 +63,6 @@ WITHOUT_LINE = ("waiting", "connecting", "greeting")
 STORE_SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
 Say = Callable[[str], None]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,10 @@ class PcSettings:
 
 
 class SimulatedPc:
-    """One PC: feed `obey` with command lines. It begins offline; `close` it in every case."""
+    """One PC. It begins offline; `close` it in every case.
+
+    What it is asked for raises ClientError where its store fails it.
+    """
 
     def __init__(self, settings: PcSettings, say: Say) -> None:
         self._settings = settings
@@ -79,38 +92,25 @@ class SimulatedPc:
         self._account: AccountId | None = None
         self._position: Position | None = None
         self._verdict: Verdict | None = None
+        self._conversations: Conversations | None = None
+        self._remembered = asyncio.Event()
         self._shown = 0
+        self._accepted = 0
         self._screen = asyncio.Condition()
-        # The line to the server; while the first attempt is under way it is neither.
-        self._up, self._down = asyncio.Event(), asyncio.Event()
+        self._reach = Reach()
         self.failed = False
         """Whether the last session ended by itself, for a reason that stays."""
 
-    # -------------------------------------------------------- commands
+    # -------------------------------------------------------- coming and going
 
-    async def obey(self, line: str) -> bool:
-        """Carry out one command line; False when it was the last one."""
-        name, _, rest = line.strip().partition(" ")
-        if not name:
-            return True
-        command = COMMANDS.get(name)
-        if command is None:
-            self._say(f"! no such command: {name}; try help")
-            return True
-        try:
-            return await command.act(self, rest.strip())
-        except ClientError as error:
-            self._say(f"! {error}")
-            return True
-
-    async def online(self, rest: str = "") -> bool:
+    async def online(self) -> None:
         """Connect; what was missed comes by itself."""
         if self._device is not None:
-            self._say("= already online" if self._up.is_set() else "= already connecting")
-            return True
+            self._say("= already online" if self._reach.up else "= already connecting")
+            return
         self.failed = False
-        self._up.clear()
-        self._down.clear()
+        self._reach.begin()
+        self._remembered.clear()
         self._say("= connecting")
         asked = self._settings
         device = self._device = await self._stack.enter_async_context(
@@ -125,44 +125,59 @@ class SimulatedPc:
         )
         self._keep(self._watch(device))
         self._keep(self._look(device))
-        return True
 
-    async def offline(self, rest: str = "") -> bool:
+    async def offline(self) -> None:
         """Disconnect; the store stays, and so does what waits in the outbox."""
         if self._device is None:
             self._say("= already offline")
-            return True
+            return
         await self._disconnect()
         self._say("= offline")
-        return True
 
-    async def send(self, rest: str) -> bool:
-        """Send a text; offline it goes into the outbox."""
-        account, _, text = rest.partition(" ")
-        if not is_account(account) or not text:
-            self._say("! send ACCOUNT TEXT")
-            return True
-        if self._device is not None:
-            await self._send(self._device, account, text.encode())
-        else:
-            await self._queue(account, text.encode())
-        return True
-
-    async def crash(self, rest: str = "") -> bool:
-        """End this process at once: nothing is acknowledged, saved or closed."""
-        self._say("= crash")
-        os._exit(CRASH_STATUS)
-
-    async def wipe(self, rest: str = "") -> bool:
+    async def wipe(self) -> None:
         """Forget the store: this device holds nothing any more."""
         was_online = self._device is not None
         await self._disconnect()
         _forget(self._settings.store)
-        self._store, self._shown, self._position = self._empty_store(), 0, None
+        self._store, self._shown, self._accepted = self._empty_store(), 0, 0
+        self._position = self._conversations = None
         self._say("= wiped: it holds nothing now")
-        return await self.online() if was_online else True
+        if was_online:
+            await self.online()
 
-    async def state(self, rest: str = "") -> bool:
+    async def close(self) -> None:
+        """Disconnect if need be. Idempotent."""
+        await self._disconnect()
+
+    # -------------------------------------------------------- what it knows
+
+    async def whose(self) -> AccountId | None:
+        """Whose PC this is; None as long as nobody told it. An attempt to connect that is under
+        way is waited for."""
+        if self._device is not None:
+            await self._line_settled()
+            self._note()
+        return self._account
+
+    async def wait_current(self, timeout_s: float = FAREWELL_TIMEOUT_S) -> None:
+        """Wait until everything that the server has for this PC was shown (bounded), or the
+        server is out of reach."""
+        device = self._device
+        if device is None:
+            return
+        with contextlib.suppress(ClientError, TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._remembered.wait()
+                await self._reach.during(self._caught_up(device))
+
+    async def conversations(self) -> Conversations | None:
+        """What the log told, up to what the server has now if it is in reach; None where nothing
+        came yet."""
+        await self.wait_current(ANSWER_TIMEOUT_S)
+        self._note()
+        return self._conversations
+
+    async def tell_state(self) -> None:
         """Say where it stands."""
         device, verdict = self._device, self._verdict
         self._note()
@@ -177,49 +192,45 @@ class SimulatedPc:
         self._say(f"= outbox {len(pending)}")
         for each in pending:
             name = "without a number" if each.number is None else f"number {each.number}"
-            self._say(f"=   {name} {each.state.value}: {printable(each.outgoing.body)}")
-        return True
+            self._say(f"=   {name} {each.state.value}: {self._meant(each.outgoing)}")
 
-    async def help(self, rest: str = "") -> bool:
-        """Name all commands."""
-        for name, command in COMMANDS.items():
-            self._say(f"= {' '.join((name, command.arguments)):<18} {command.meaning}")
-        return True
+    def _meant(self, waiting: Outgoing) -> str:
+        if waiting.kind == Kind.MESSAGE:
+            return printable(waiting.body)
+        about = waiting.conversation, waiting.target, waiting.body
+        return " ".join(deed(waiting.kind, *about, self._placed))
 
-    async def quit(self, rest: str = "") -> bool:
-        """Acknowledge, disconnect, end."""
-        return False
-
-    async def close(self) -> None:
-        """Disconnect if need be. Idempotent."""
-        await self._disconnect()
-
-    async def wait_current(self) -> None:
-        """Wait until everything that the server has for this PC was shown (bounded), or the
-        server is out of reach."""
-        device = self._device
-        if device is None:
-            return
-        with contextlib.suppress(ClientError, TimeoutError):
-            async with asyncio.timeout(FAREWELL_TIMEOUT_S):
-                await self._while_in_reach(self._caught_up(device))
+    def _placed(self, identity: Identity) -> str:
+        known = self._conversations
+        return NOT_HERE if known is None else known.placed(identity)
 
     # -------------------------------------------------------- what comes
 
     async def _watch(self, device: Device) -> None:
         try:
+            if self._conversations is None:
+                # Iterating goes on where the last run had come; what that one saw is in the store.
+                async for item in device.history():
+                    self._take(device, item)
+            self._remembered.set()
             async for item in device:
-                sender = sender_of(item.entry, device.account)
-                self._say(f"[{item.seq}] {sender}: {printable(item.entry.body or b'')}")
+                self._say(f"[{item.seq}] {self._take(device, item)}")
                 async with self._screen:
                     self._shown = item.seq
                     self._screen.notify_all()
         except ClientError as error:
             self.failed = True
-            self._down.set()
+            self._reach.lose()
+            self._remembered.set()
             self._say(f"! {error}")
             # Not from here: closing waits for this very task.
             self._keep(self._give_up(device))
+
+    def _take(self, device: Device, item: Item) -> str:
+        if self._conversations is None:
+            assert device.account is not None  # an entry comes after a verdict, which says it
+            self._conversations = Conversations(device.account)
+        return self._conversations.take(item)
 
     async def _give_up(self, device: Device) -> None:
         if self._device is device:
@@ -230,22 +241,25 @@ class SimulatedPc:
         match told:
             case news.Judged(verdict):
                 self._verdict, self._account = verdict, verdict.account
-                if self._up.is_set():
+                if not isinstance(verdict, Welcome):
+                    self._accepted = 0  # of another past, or it may never be shown
+                if self._reach.up:
                     self._lose_line()
-                self._down.clear()
-                self._up.set()
+                self._reach.gain()
                 self._say("= online")
                 self._say(f"= {in_words(verdict)}")
                 if self._device is not None:
                     self._keep(self._announce(self._device))
             case news.Skipped(stated, start, missed):
                 self._say(f"! the server passes over {missed}: stated {stated}, start {start}")
+            case news.Signalled(frame):
+                self._say(f"~ {signal_in_words(frame)}")
             case Marked(mark, count):
                 self._say(f"! {count} entries are {mark.value}")
             case news.Unreachable(reason):
-                if self._up.is_set():
+                if self._reach.up:
                     self._lose_line()
-                self._down.set()
+                self._reach.lose()
                 address = http_url(self._settings.url)
                 self._say(f"! {cannot_reach(address, reason)}; trying again")
 
@@ -253,25 +267,12 @@ class SimulatedPc:
         """Notice that the line is gone."""
         while True:
             await asyncio.sleep(LOOK_S)
-            if self._up.is_set() and device.state in WITHOUT_LINE:
+            if self._reach.up and device.state in WITHOUT_LINE:
                 self._lose_line()
 
     def _lose_line(self) -> None:
-        self._up.clear()
-        self._down.set()
+        self._reach.lose()
         self._say("! connection lost; trying again")
-
-    async def _while_in_reach(self, waiting: Coroutine[None, None, T]) -> T | None:
-        """What `waiting` gives; None when the server is out of reach before."""
-        wanted = asyncio.ensure_future(waiting)
-        cut = asyncio.ensure_future(self._down.wait())
-        try:
-            await asyncio.wait([wanted, cut], return_when=asyncio.FIRST_COMPLETED)
-            return wanted.result() if wanted.done() else None
-        finally:
-            for each in (wanted, cut):
-                each.cancel()
-            await asyncio.gather(wanted, cut, return_exceptions=True)
 
     async def _announce(self, device: Device) -> None:
         with contextlib.suppress(ClientError):
@@ -283,26 +284,20 @@ class SimulatedPc:
         await device.caught_up()
         last = await last_unfinished(self._store)
         async with self._screen:
-            await self._screen.wait_for(lambda: self._shown >= last)
+            # What was accepted has a seq that people may name before its echo is here.
+            await self._screen.wait_for(lambda: self._shown >= max(last, self._accepted))
 
     # -------------------------------------------------------- what goes
 
-    async def _send(self, device: Device, account: str, body: bytes) -> None:
-        with contextlib.suppress(TimeoutError):
-            # A first attempt that is under way decides; before, nobody may know whose PC this is.
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                await self._while_in_reach(self._up.wait())
-        if device.account is None:
-            self._say("! nobody knows yet whose PC this is: go online once")
-            return
-        conversation = direct(device.account, AccountId(account))
+    async def post(self, outgoing: Outgoing) -> None:
+        """Send a message of any kind; offline it goes into the outbox. Says what became of it."""
+        device = self._device
         accepted = None
         try:
-            if self._up.is_set():
-                async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                    accepted = await self._while_in_reach(device.send(conversation, body))
+            if device is None:
+                await self._queue(outgoing)
             else:
-                await device.enqueue(conversation, body)
+                accepted = await self._send(device, outgoing)
         except SendRefused as refused:
             self._say(f"! refused: {refused}")
         except TimeoutError:
@@ -310,29 +305,51 @@ class SimulatedPc:
         else:
             if accepted is None:
                 self._say("= queued; it waits in the outbox")
-            else:
-                self._say(f"= accepted as number {accepted.number}, seq {accepted.seq}")
+                return
+            self._accepted = max(self._accepted, accepted.seq or 0)
+            self._say(f"= accepted as number {accepted.number}, seq {accepted.seq}")
 
-    async def _queue(self, account: str, body: bytes) -> None:
-        if self._account is None:
-            self._say("! nobody knows yet whose PC this is: go online once")
-            return
-        conversation = direct(self._account, AccountId(account))
-        outgoing = Outgoing(Kind.MESSAGE, conversation, None, body)
+    async def _send(self, device: Device, it: Outgoing) -> Accepted | None:
+        await self._line_settled()
+        if not self._reach.up:
+            await device.enqueue(it.conversation, it.body, kind=it.kind, target=it.target)
+            return None
+        sending = device.send(it.conversation, it.body, kind=it.kind, target=it.target)
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            return await self._reach.during(sending)
+
+    async def _queue(self, outgoing: Outgoing) -> None:
+        if len(outgoing.body) > BODY_BYTES_MAX:
+            raise SendRefused(TOO_LARGE)  # in the outbox it would be in everybody's way for ever
         async with opened(self._store) as store:
             await store.call(lambda shelf: shelf.enqueue([outgoing]))
-        self._say("= queued; it waits in the outbox")
+
+    async def signal_typing(self, conversation: str) -> None:
+        """Tell the conversation's connected devices that somebody types here. It waits for nobody:
+        offline it is said that nobody hears it."""
+        await self.wait_current(ANSWER_TIMEOUT_S)
+        if self._device is None or not self._reach.up:
+            self._say("! offline: nobody would hear it")
+            return
+        self._device.signal(conversation, TYPING)
+        self._say("= told whoever is there")
+
+    async def _line_settled(self) -> None:
+        """A first attempt that is under way decides whether there is a line (bounded)."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                await self._reach.decided()
 
     async def _pending(self) -> list[Pending]:
         async with opened(self._store) as store:
             return await store.call(lambda shelf: shelf.pending())
 
-    # -------------------------------------------------------- coming and going
+    # -------------------------------------------------------- what both need
 
     async def _disconnect(self) -> None:
         self._note()
         self._device = None
-        self._up.clear()
+        self._reach.begin()
         current = asyncio.current_task()
         tasks = [task for task in self._tasks if task is not current]
         for task in tasks:
@@ -342,7 +359,10 @@ class SimulatedPc:
 
     def _note(self) -> None:
         if self._device is not None:
+            self._account = self._device.account or self._account
             self._position = self._device.position
+            if self._conversations is not None:
+                self._conversations.trim(self._device.floor)
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -352,27 +372,6 @@ class SimulatedPc:
     def _empty_store(self) -> ClientStore:
         path = self._settings.store
         return MemoryStore(keep_handed=True) if path is None else SqliteStore(path)
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What a word at the prompt does."""
-
-    act: Callable[[SimulatedPc, str], Awaitable[bool]]
-    arguments: str
-    meaning: str
-
-
-COMMANDS = {
-    "send": Command(SimulatedPc.send, "ACCOUNT TEXT", "send a text; offline it waits"),
-    "offline": Command(SimulatedPc.offline, "", "disconnect, keep the store"),
-    "online": Command(SimulatedPc.online, "", "connect again"),
-    "crash": Command(SimulatedPc.crash, "", "end this process at once, nothing is closed"),
-    "wipe": Command(SimulatedPc.wipe, "", "forget the store: the whole log comes again"),
-    "state": Command(SimulatedPc.state, "", "cursor, head, verdict, outbox"),
-    "help": Command(SimulatedPc.help, "", "this list"),
-    "quit": Command(SimulatedPc.quit, "", "acknowledge, disconnect, end"),
-}
 
 
 @contextlib.asynccontextmanager

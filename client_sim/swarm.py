@@ -1,7 +1,8 @@
 """`client-sim swarm`: many devices on any running server; do they all see the same, once, in order?
 
-Accounts have about three devices each. Messages go between accounts at a steady rate; now and
-then a device is cut off. At the end everything must come to rest, and the judges read the record.
+Accounts have about three devices each. Messages go between accounts, and into groups of them, at a
+steady rate; now and then a device is cut off. At the end everything must come to rest, and the
+judges read the record.
 """
 
 from __future__ import annotations
@@ -16,33 +17,32 @@ import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from rich.live import Live
 
 from client_sim import door
-from client_sim.judges import Charge, converged, counts, judge, lost
+from client_sim.judges import converged, judge, lost
 from client_sim.link import Link
 from client_sim.live_server import http_url, socket_url
-from client_sim.member import Member, Tally
+from client_sim.member import Destination, Member, Tally
 from client_sim.report import console
-from client_sim.swarm_view import glance, live, share
+from client_sim.swarm_result import SETTLE_TIMEOUT_S, Plan, Result, summary
+from client_sim.swarm_view import glance, live
+from syncd.model import AccountId, ConversationId, direct
 
 DEVICES_PER_ACCOUNT = 3
 MAKERS = 16
 """Requests under way at once while devices are made."""
 CONNECT_TIMEOUT_S = 60.0
-SETTLE_TIMEOUT_S = 60.0
-"""After the last send, and with the line whole again, everything must be everywhere by then."""
 LOOK_S = 0.05
 SHOW_S = 1.0
 REFRESHES_PER_S = 4.0
 UNANSWERED_MAX = 20_000
 """Sends under way at which the swarm waits for the server rather than for its own rate."""
-CHARGES_SHOWN = 20
+GROUP_SHARE = 0.5
+"""The part of the traffic that goes to groups, where there are any."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -50,65 +50,16 @@ class SwarmFailed(Exception):
     """The swarm could not begin. The text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a swarm does: so many devices, messages per second, seconds, cuts per second."""
-
-    devices: int
-    rate: float
-    seconds: float
-    churn: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How it ended."""
-
-    plan: Plan
-    tally: Tally
-    accounts: int
-    charges: tuple[Charge, ...]
-    failures: tuple[str, ...]
-    converged: bool
-    arrived_later: int = 0
-    """Of the sends without an answer, how many the outbox brought into the log all the same."""
-
-    @property
-    def right(self) -> bool:
-        """Whether everything that must hold holds, and something was there to be judged."""
-        faultless = not self.charges and not self.failures and not self.tally.refused
-        return faultless and self.converged and self.tally.accepted_count > 0
-
-    def as_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
-        tally, lags = self.tally, sorted(self.tally.lags_ms)
-        return {
-            "devices": self.plan.devices,
-            "accounts": self.accounts,
-            "seconds": self.plan.seconds,
-            "sent": tally.sent,
-            "accepted": tally.accepted_count,
-            "refused": tally.refused,
-            "unanswered": tally.unanswered,
-            "arrived_later": self.arrived_later,
-            "delivered": tally.delivered,
-            "connects": tally.connects,
-            "verdicts": dict(sorted(tally.verdicts.items())),
-            "lag_p50_ms": round(share(lags, 0.5), 2),
-            "lag_p99_ms": round(share(lags, 0.99), 2),
-            **counts(self.charges),
-            "failures": len(self.failures),
-            "converged": self.converged,
-            "right": self.right,
-        }
-
-
 class Swarm:
     """A swarm on its way: `run` it once."""
 
     def __init__(self, plan: Plan, members: Sequence[Member], tally: Tally, link: Link | None):
         self.plan, self.members, self.tally = plan, members, tally
-        self.accounts = sorted({each.account for each in members})
+        self._devices: dict[str, list[Member]] = {}
+        for each in members:
+            self._devices.setdefault(each.account, []).append(each)
+        self.accounts = sorted(self._devices)
+        self._groups: list[Destination] = []
         self.began = time.monotonic()
         self._link = link
         self._chance = random.Random()
@@ -124,6 +75,7 @@ class Swarm:
         try:
             await asyncio.gather(*(each.connect() for each in self.members))
             await self._all_current()
+            await self._make_groups()
             self.began = time.monotonic()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send())
@@ -148,6 +100,20 @@ class Swarm:
         if failed := [each for each in self.members if each.failure]:
             raise SwarmFailed(f"a device of {failed[0].account}: {failed[0].failure}")
 
+    async def _make_groups(self) -> None:
+        """Who is in stays so: whose log must hold a message is then known when it is sent."""
+        size, mark = self.plan.group_size, secrets.token_hex(4)
+        if self.plan.groups and size > len(self.accounts):
+            raise SwarmFailed(f"groups of {size} need as many accounts, not {len(self.accounts)}")
+        for number in range(self.plan.groups):
+            name = ConversationId(f"swarm-{mark}-group-{number}")
+            group = Destination(name, tuple(self._chance.sample(self.accounts, size)))
+            founder = self._device_in(group)
+            await founder.found(group)
+            if founder.failure:
+                raise SwarmFailed(f"a group of {size}: {founder.failure}")
+            self._groups.append(group)
+
     async def _send(self) -> None:
         """Keep to the rate on average: what a busy moment delayed is caught up with."""
         count = 0
@@ -159,14 +125,26 @@ class Swarm:
             await asyncio.sleep(min(LOOK_S, 1 / max(self.plan.rate, 1)))
 
     def _send_one(self) -> None:
-        sender = self._chance.choice(self.members)
-        others = len(self.accounts) > 1
-        target = self._chance.choice(self.accounts)
-        while others and target == sender.account:
-            target = self._chance.choice(self.accounts)
-        task = asyncio.create_task(sender.send(target))
+        if self._groups and self._chance.random() < GROUP_SHARE:
+            to = self._chance.choice(self._groups)
+            sender = self._device_in(to)
+        else:
+            sender = self._chance.choice(self.members)
+            to = self._direct_from(sender.account)
+        task = asyncio.create_task(sender.send(to))
         self._sends.add(task)
         task.add_done_callback(self._sends.discard)
+
+    def _device_in(self, to: Destination) -> Member:
+        return self._chance.choice(self._devices[self._chance.choice(to.accounts)])
+
+    def _direct_from(self, account: str) -> Destination:
+        others = len(self.accounts) > 1
+        target = self._chance.choice(self.accounts)
+        while others and target == account:
+            target = self._chance.choice(self.accounts)
+        conversation = direct(AccountId(account), AccountId(target))
+        return Destination(conversation, (account, target))
 
     async def _cut(self) -> None:
         """Now and then cut a connection, or let a device leave and come back with what it has."""
@@ -313,6 +291,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="C",
         help="devices cut off per second, on average [0]",
     )
+    parser.add_argument(
+        "--groups",
+        type=int,
+        default=0,
+        metavar="N",
+        help="half of the messages go to this many groups [0: none]",
+    )
+    parser.add_argument(
+        "--group-size", type=int, default=3, metavar="M", help="accounts in each group [3]"
+    )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--key", help="an API key, to make new accounts and devices with")
     source.add_argument(
@@ -323,9 +311,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `client-sim swarm`; its exit status: 0 only if the judges found nothing."""
-    plan = Plan(arguments.devices, arguments.rate, arguments.seconds, arguments.churn)
-    if plan.devices < 1 or plan.rate <= 0 or plan.seconds <= 0 or plan.churn < 0:
-        said = "a swarm needs numbers above 0 (only --churn may be 0)"
+    groups = arguments.groups, arguments.group_size
+    plan = Plan(arguments.devices, arguments.rate, arguments.seconds, arguments.churn, *groups)
+    least = min(plan.devices, plan.group_size)
+    if least < 1 or plan.rate <= 0 or plan.seconds <= 0 or min(plan.churn, plan.groups) < 0:
+        said = "a swarm needs numbers above 0 (only --churn and --groups may be 0)"
         print(f"client-sim swarm: {said}", file=sys.stderr)
         return 2
     _allow_many_sockets()
@@ -353,33 +343,6 @@ async def _run(plan: Plan, arguments: argparse.Namespace) -> Result:
             await opened.knock()
     watch = show_live if sys.stdout.isatty() else show_lines
     return await swarm(plan, url, devices, watch)
-
-
-def summary(result: Result) -> list[str]:
-    """The result for people."""
-    tally = result.tally
-    lines = [f"! {each.device}: {each.text}" for each in result.charges[:CHARGES_SHOWN]]
-    if len(result.charges) > CHARGES_SHOWN:
-        lines.append(f"! and {len(result.charges) - CHARGES_SHOWN} more")
-    lines += [f"! {failure}" for failure in result.failures[:CHARGES_SHOWN]]
-    if tally.refused:
-        lines.append(f"! {tally.refused} sends were refused")
-    if not result.converged:
-        lines.append(f"! not everything was everywhere after {SETTLE_TIMEOUT_S:.0f} s")
-    if tally.unanswered:
-        lines.append(
-            f"unanswered {tally.unanswered}: sends that a cut interrupted; their retry went on in "
-            f"the outbox, and {result.arrived_later} of them are in the log"
-        )
-    lags = sorted(tally.lags_ms)
-    lines.append(f"lag p50 {share(lags, 0.5):.1f} ms, p99 {share(lags, 0.99):.1f} ms")
-    found = ", ".join(f"{name} {count}" for name, count in counts(result.charges).items())
-    lines.append(
-        f"{result.plan.devices} devices of {result.accounts} accounts: {tally.accepted_count} "
-        f"messages accepted, {tally.delivered} delivered, {tally.connects} connects; {found}."
-    )
-    lines.append("All right." if result.right else "NOT right.")
-    return lines
 
 
 def _allow_many_sockets() -> None:

@@ -141,7 +141,8 @@ COMMITTER_ACCOUNT_CROWDED_BYTES = 8 * 1024 * 1024
 by it."""
 
 COMMITTER_WAITING_BYTES_MAX = 128 * 1024 * 1024
-"""Bytes waiting over all sessions, before sends are refused as busy: only a crowd that all sends at once gets there."""
+"""The same over all sessions, before sends are refused as busy: only a crowd that all sends at
+once gets there."""
 
 SOCKET_BUFFER_BYTES_MAX = WINDOW_BYTES_MAX + 1024 * 1024
 """Unsent bytes of one socket at which the server stops reading from it."""

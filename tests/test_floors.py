@@ -32,7 +32,8 @@ WINGS = {
             "limits",
             "chain",
             "heading",
-            "checksum", "allowance",
+            "checksum",
+            "allowance",
             "persisted_clock",
         ),
     ),
@@ -40,7 +41,21 @@ WINGS = {
     "protocol": Wing(2, ("protocol",)),
     # Storage keeps entries as bytes; it never sees a frame.
     "storage": Wing(3, ("storage",), never=("wire", "protocol")),
-    "delivery": Wing(4, ("committer", "lanes", "turns", "fan_outs", "reader", "damages", "wakeups", "policy", "retention", "badges")),
+    "delivery": Wing(
+        4,
+        (
+            "committer",
+            "lanes",
+            "turns",
+            "fan_outs",
+            "reader",
+            "damages",
+            "wakeups",
+            "policy",
+            "retention",
+            "badges",
+        ),
+    ),
     # Accounts and platforms know nothing of sync: a session asks them, in their words.
     "identity": Wing(4, ("identity",), never=("wire", "protocol")),
     "platform": Wing(4, ("platform",), never=("wire", "protocol")),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from client_sim import door
 from client_sim.pc import TOKEN_VARIABLE
-from client_sim.simulated_pc import CRASH_STATUS
+from client_sim.prompt import CRASH_STATUS
 from tests.client_sim.conftest import Running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,6 +67,21 @@ def test_a_crash_ends_it_hard_and_the_store_goes_on(running: Running, tmp_path: 
     again = played(running, token, "", *store)
     assert "[1]" not in again.stdout
     assert "= caught up at 2" in again.stdout
+
+
+def test_a_script_names_what_an_earlier_run_showed(running: Running, tmp_path: Path) -> None:
+    account, token = new_device(running)
+    store = ("--store", str(tmp_path / "pc.db"))
+    pair = f"{account}~{account}"
+    first = played(running, token, f"send {account} hello\nedit 1 hallo\n", *store)
+    assert f"[2] {account} edits 1: hallo" in first.stdout
+    second = played(running, token, f"recall 1\nshow {pair}\nunread\n", *store)
+    assert second.returncode == 0, second.stderr
+    said = second.stdout.splitlines()
+    assert f"[3] {account} recalls 1" in said
+    start = said.index(f"= {pair}: 0 unread")
+    assert said[start + 1] == f"=   [1] {account}: [recalled]"
+    assert "= nothing unread" in said
 
 
 def test_without_a_server_it_says_so_once_queues_and_ends(running: Running, tmp_path: Path) -> None:

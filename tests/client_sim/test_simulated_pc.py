@@ -1,7 +1,5 @@
-"""The simulated PC, in this process, against the real server: every command."""
+"""The simulated PC, in this process, against the real server: its line, its store, its state."""
 
-import asyncio
-import secrets
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -9,61 +7,17 @@ import pytest
 
 from client_sim import door
 from client_sim.link import Link
-from client_sim.live_server import socket_url
-from client_sim.simulated_pc import COMMANDS, PcSettings, SimulatedPc
+from client_sim.simulated_pc import PcSettings
 from tests.client_sim.conftest import Running
-
-
-class Desk:
-    """A PC and what it said; `expect` waits for a line that begins with these words."""
-
-    def __init__(self, settings: PcSettings) -> None:
-        self.said: list[str] = []
-        self.all: list[str] = []
-        self.pc = SimulatedPc(settings, self._hear)
-        self._spoke = asyncio.Condition()
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def _hear(self, line: str) -> None:
-        self.said.append(line)
-        self.all.append(line)
-        task = asyncio.create_task(self._notify())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _notify(self) -> None:
-        async with self._spoke:
-            self._spoke.notify_all()
-
-    async def expect(self, words: str) -> str:
-        async with asyncio.timeout(10), self._spoke:
-            await self._spoke.wait_for(lambda: any(map(lambda it: it.startswith(words), self.said)))
-        found = next(line for line in self.said if line.startswith(words))
-        self.said.clear()
-        return found
-
-    async def type(self, line: str, words: str) -> str:
-        assert await self.pc.obey(line)
-        return await self.expect(words)
-
-
-async def desk(running: Running, store: Path | None, *, verify_start: bool = True) -> Desk:
-    account = f"pc-{secrets.token_hex(4)}"
-    async with door.opened(running.url, running.key) as opened:
-        made = await opened.create_device(account, "PC1", "pc")
-    url = socket_url(running.url)
-    made_desk = Desk(PcSettings(url, made.token, store, verify_start=verify_start))
-    made_desk.account = account
-    return made_desk
+from tests.client_sim.desks import Desk, desk, new_account, seated
 
 
 @pytest.mark.parametrize("durable", [True, False])
 async def test_send_offline_online_state_wipe(
     running: Running, tmp_path: Path, durable: bool
 ) -> None:
-    at = await desk(running, tmp_path / "pc.db" if durable else None)
-    account = at.account
-    try:
+    account = new_account()
+    async with desk(running, account, tmp_path / "pc.db" if durable else None) as at:
         await at.type("online", "= caught up at 0")
         await at.type(f"send {account} first", f"[1] {account} to {account}: first")
         await at.type("offline", "= offline")
@@ -72,38 +26,16 @@ async def test_send_offline_online_state_wipe(
         await at.type("online", f"[2] {account} to {account}: second one")
         await at.type("state", "= cursor 2 (epoch ")
         await at.type("wipe", f"[2] {account} to {account}: second one")
-        await at.type("help", "= send ACCOUNT TEXT")
-        assert not await at.pc.obey("quit")
-    finally:
-        await at.pc.close()
-
-
-async def test_what_makes_no_sense_is_said(running: Running) -> None:
-    at = await desk(running, None)
-    try:
-        await at.type("dance", "! no such command: dance")
-        await at.type("send", "! send ACCOUNT TEXT")
-        await at.type("send nobody hello", "! nobody knows yet whose PC this is")
-        assert await at.pc.obey("  ")
-        await at.type("offline", "= already offline")
-        await at.type("online", "= caught up at 0")
-        await at.type("online", "= already online")
-        await at.type("send no-such-account-here hello", "! refused: unknown_account")
-    finally:
-        await at.pc.close()
 
 
 async def test_a_token_that_is_not_known(running: Running) -> None:
-    at = Desk(PcSettings(socket_url(running.url), "sd_wrong"))
-    try:
+    async with seated(running, "sd_wrong") as at:
         await at.type("online", "! 4503 not_authenticated")
         assert at.pc.failed
-    finally:
-        await at.pc.close()
 
 
 async def test_the_line_goes_and_comes_back(running: Running) -> None:
-    account = f"pc-{secrets.token_hex(4)}"
+    account = new_account()
     async with door.opened(running.url, running.key) as opened:
         made = await opened.create_device(account, "PC1", "pc")
     async with AsyncExitStack() as cable:
@@ -112,7 +44,7 @@ async def test_the_line_goes_and_comes_back(running: Running) -> None:
         )
         at = Desk(PcSettings(f"ws://127.0.0.1:{link.port}/v1/sync", made.token))
         try:
-            assert await at.pc.obey("online")
+            await at.pc.online()
             assert at.said == ["= connecting"]
             await at.expect("= caught up at 0")
             assert at.all[:2] == ["= connecting", "= online"]
@@ -123,13 +55,80 @@ async def test_the_line_goes_and_comes_back(running: Running) -> None:
             assert await at.expect("! cannot reach") == failed
             assert at.all[-2:] == ["! connection lost; trying again", failed]
             await at.type(f"send {account} later", "= queued; it waits in the outbox")
+            await at.type("typing team", "! offline: nobody would hear it")
             await at.type("state", "= outbox 1")
         finally:
             await at.pc.close()
 
 
-def test_every_command_says_what_it_does() -> None:
-    assert set(COMMANDS) == {
-        "send", "offline", "online", "crash", "wipe", "state", "help", "quit"
-    }  # fmt: skip
-    assert all(each.meaning for each in COMMANDS.values())
+@pytest.mark.parametrize("durable", [True, False])
+async def test_what_waits_says_what_it_is_meant_to_do(
+    running: Running, tmp_path: Path, durable: bool
+) -> None:
+    account, team = new_account(), new_account("team")
+    async with desk(running, account, tmp_path / "pc.db" if durable else None) as at:
+        await at.type("online", "= caught up at 0")
+        await at.type(f"send {account} hello", f"[1] {account} to {account}: hello")
+        await at.type("offline", "= offline")
+        for line in (f"group {team} {account}", "edit 1 hallo", "recall 1", f"say {team} hi"):
+            await at.type(line, "= queued; it waits in the outbox")
+        assert (await at.shown("state"))[-4:] == [
+            f"=   number 2 waiting: create {team} with {account}",
+            "=   number 3 waiting: edit 1: hallo",
+            "=   number 4 waiting: recall 1",
+            "=   number 5 waiting: hi",
+        ]
+        await at.type("online", f"[5] {account} in {team}: hi")
+        assert [line for line in at.all if line.startswith("[")] == [
+            f"[1] {account} to {account}: hello",
+            f"[2] {account} creates {team} with {account}",
+            f"[3] {account} edits 1: hallo",
+            f"[4] {account} recalls 1",
+            f"[5] {account} in {team}: hi",
+        ]
+
+
+async def test_a_new_start_knows_what_an_earlier_one_saw(running: Running, tmp_path: Path) -> None:
+    account, friend = new_account(), new_account()
+    async with door.opened(running.url, running.key) as opened:
+        made = await opened.create_device(account, "PC1", "pc")
+        await opened.create_device(friend, "PC1", "pc")
+    store = tmp_path / "pc.db"
+    async with seated(running, made.token, account, store) as at:
+        await at.type("online", "= caught up at 0")
+        await at.type(f"send {friend} hello", f"[1] {account} to {friend}: hello")
+    pair = "~".join(sorted((account, friend)))
+    held = [f"= {pair}: 0 unread", f"=   [1] {account}: hello"]
+    async with seated(running, made.token, account, store) as again:
+        await again.type("online", "= caught up at 1")
+        assert await again.shown(f"show {pair}") == held
+        await again.type("edit 1 hallo", f"[2] {account} edits 1: hallo")
+        await again.type("wipe", "= caught up at 2")
+        held = [f"= {pair}: 0 unread", f"=   [1] {account}: hallo (edited)"]
+        assert await again.shown(f"show {pair}") == held
+        await again.type("offline", "= offline")
+        assert await again.shown(f"show {pair}") == held
+
+
+async def test_a_store_knows_whose_it_is_without_a_server(running: Running, tmp_path: Path) -> None:
+    account = new_account()
+    async with door.opened(running.url, running.key) as opened:
+        made = await opened.create_device(account, "PC1", "pc")
+    async with Link("127.0.0.1", int(running.url.rsplit(":", 1)[1])) as link:
+        settings = PcSettings(f"ws://127.0.0.1:{link.port}/v1/sync", made.token, tmp_path / "pc.db")
+        at = Desk(settings)
+        await at.type("online", "= caught up at 0")
+        await at.type(f"send {account} hello", f"[1] {account} to {account}: hello")
+        await at.pc.close()
+    later = Desk(settings)
+    try:
+        await later.type("online", "! cannot reach")
+        pair = f"{account}~{account}"
+        assert (await later.shown(f"show {pair}"))[1:] == [f"=   [1] {account}: hello"]
+        await later.type("edit 1 hallo", "= queued; it waits in the outbox")
+        await later.type("offline", "= offline")
+        await later.type(f"send {account} more", "= queued; it waits in the outbox")
+        await later.type("state", f"= account {account}")
+        assert "=   number 2 waiting: edit 1: hallo" in later.all
+    finally:
+        await later.pc.close()

@@ -4,15 +4,13 @@ import json
 import secrets
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from client_sim import door
-from client_sim.judges import Charge, Fault
-from client_sim.member import Tally
-from client_sim.swarm import Plan, Result, SwarmFailed, line_to, listed_devices, summary
+from client_sim.judges import Fault
+from client_sim.swarm import SwarmFailed, line_to, listed_devices
 from tests.client_sim.conftest import Running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +40,18 @@ def test_a_real_swarm_with_cuts_is_all_right(running: Running) -> None:
     assert [told[fault.value] for fault in Fault] == [0, 0, 0, 0, 0]
     assert told["connects"] > told["devices"]
     assert "8/8 devices" in done.stdout or "7/8 devices" in done.stdout
+
+
+def test_a_part_of_the_traffic_goes_to_groups(running: Running) -> None:
+    plan = ("--devices", "12", "--rate", "60", "--for", "2", "--churn", "6")
+    groups = ("--groups", "2", "--group-size", "3")
+    done = ran("--url", running.url, "--key", running.key, *plan, *groups, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (told["right"], told["converged"], told["groups"]) == (True, True, 2)
+    assert [told[fault.value] for fault in Fault] == [0, 0, 0, 0, 0]
+    # Three devices each: a direct message comes to six of them, one into a group to nine.
+    assert told["delivered"] > 6.5 * told["accepted"]
 
 
 async def test_existing_devices_from_a_file(running: Running, tmp_path: Path) -> None:
@@ -76,36 +86,6 @@ async def test_only_a_server_on_this_machine_gets_a_line_that_can_be_cut() -> No
         assert url == f"ws://127.0.0.1:{link.port}/v1/sync"
 
 
-GOOD = Result(Plan(3, 1, 1), Tally(sent=1, accepted_count=1), 1, (), (), True)
-
-
-def test_any_fault_is_a_failure() -> None:
-    charge = Charge(Fault.HOLE, "d1", "message 2 never came before 3")
-    assert GOOD.right
-    assert summary(GOOD)[-1] == "All right."
-    for bad in (
-        replace(GOOD, charges=(charge,)),
-        replace(GOOD, failures=("d1: stopped",)),
-        replace(GOOD, converged=False),
-        replace(GOOD, tally=Tally()),
-        replace(GOOD, tally=Tally(accepted_count=1, refused=1)),
-    ):
-        assert not bad.right
-        assert summary(bad)[-1] == "NOT right."
-        assert bad.as_json()["right"] is False
-    assert "! d1: message 2 never came before 3" in summary(replace(GOOD, charges=(charge,)))
-    assert replace(GOOD, charges=(charge,)).as_json()["holes"] == 1
-
-
-def test_what_was_left_without_an_answer_is_explained() -> None:
-    said = summary(replace(GOOD, tally=Tally(accepted_count=1, unanswered=2), arrived_later=2))
-    assert [line for line in said if line.startswith("unanswered")] == [
-        "unanswered 2: sends that a cut interrupted; their retry went on in the outbox, "
-        "and 2 of them are in the log"
-    ]
-    assert "lag p50 0.0 ms, p99 0.0 ms" in said
-
-
 UNREACHED = "cannot reach http://127.0.0.1:1: connection refused; is syncd serve running?"
 NOWHERE = ("--url", "http://127.0.0.1:1")
 
@@ -114,6 +94,7 @@ NOWHERE = ("--url", "http://127.0.0.1:1")
     ("arguments", "sentence"),
     [
         ([*NOWHERE, "--key", "k", "--devices", "0"], "numbers above 0"),
+        ([*NOWHERE, "--key", "k", "--groups", "1", "--group-size", "0"], "numbers above 0"),
         ([*NOWHERE, "--key", "k", "--devices", "1"], UNREACHED),
         ([*NOWHERE, "--tokens", "TOKENS", "--devices", "1"], UNREACHED),
         ([*NOWHERE], "required"),
@@ -126,3 +107,10 @@ def test_arguments_that_make_no_sense_and_a_server_that_is_not_there(
     done = ran(*(each.replace("TOKENS", str(tmp_path / "tokens")) for each in arguments))
     assert done.returncode == 2
     assert sentence in done.stderr.splitlines()[-1]
+
+
+def test_groups_need_accounts_to_fill_them(running: Running) -> None:
+    plan = ("--devices", "4", "--groups", "1", "--group-size", "3", "--for", "1")
+    done = ran("--url", running.url, "--key", running.key, *plan)
+    assert done.returncode == 2
+    assert "groups of 3 need as many accounts, not 2" in done.stderr
