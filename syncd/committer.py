@@ -71,6 +71,27 @@ class _Gathered:
     cursors: dict[tuple[DeviceId, Epoch], CursorMark] = field(default_factory=dict)
     notes: dict[DeviceId, VerdictNote] = field(default_factory=dict)
 
+    def __len__(self) -> int:
+        """How many steps it has."""
+        saved = len(self.cursors) + len(self.notes)
+        return saved + len(self.openings) + len(self.submissions) + len(self.publications)
+
+    def halves(self) -> tuple[_Gathered, _Gathered]:
+        """The same steps, in the same order, in two transactions. It has two steps or more."""
+        first, second = _Gathered(), _Gathered()
+        left = len(self) // 2
+        for name in ("cursors", "notes"):
+            steps = list(getattr(self, name).items())
+            setattr(first, name, dict(steps[:left]))
+            setattr(second, name, dict(steps[left:]))
+            left = max(0, left - len(steps))
+        for name in ("openings", "submissions", "publications"):
+            steps = getattr(self, name)
+            setattr(first, name, steps[:left])
+            setattr(second, name, steps[left:])
+            left = max(0, left - len(steps))
+        return first, second
+
     def work(self) -> Work:
         return Work(
             cursors=tuple(self.cursors.values()),
@@ -208,24 +229,46 @@ class Committer:
                     return
                 self._wanted.clear()
                 await self._wanted.wait()
-            gathered = self._gather()
-            work = gathered.work()
-            if work == _NOTHING:
-                continue
-            try:
-                done = await self._storage.commit(work)
-            except StorageError as error:
-                if not error.definite:
-                    log.critical("! commit failed, outcome unknown: %s", error)
-                    self._on_failure(error)
-                    return
-                if isinstance(error, Damaged):
-                    self._damages.tell(str(error))
-                else:
-                    log.error("! commit refused: %s", error)
-                self._refuse(gathered, error.refusal or errors.BUSY)
+            if not await self._commit(self._gather()):
+                return
+
+    async def _commit(self, gathered: _Gathered) -> bool:
+        """Carry it out, and answer; False when nothing may be answered any more.
+
+        What damage refuses is tried again in halves, so that in the end whoever asks for what is
+        damaged is refused, and nobody else.
+        """
+        work = gathered.work()
+        if work == _NOTHING:
+            return True
+        try:
+            done = await self._storage.commit(work)
+        except Damaged as damage:
+            if len(gathered) > 1:
+                first, second = gathered.halves()
+                return await self._commit(first) and await self._commit(self._in_order(second))
+            self._damages.tell(str(damage))
+            self._refuse(gathered, errors.BUSY, save_again=False)
+        except StorageError as error:
+            if not error.definite:
+                log.critical("! commit failed, outcome unknown: %s", error)
+                self._on_failure(error)
+                return False
+            log.error("! commit refused: %s", error)
+            self._refuse(gathered, error.refusal or errors.BUSY)
+        else:
+            self._answer(gathered, done)
+        return True
+
+    def _in_order(self, gathered: _Gathered) -> _Gathered:
+        """Refuse what follows, in its lane, something that was refused a moment ago."""
+        submissions, gathered.submissions = gathered.submissions, []
+        for waiting in submissions:
+            if waiting.lane.refusing is None:
+                gathered.submissions.append(waiting)
             else:
-                self._answer(gathered, done)
+                self._refuse_one(waiting, waiting.lane.refusing)
+        return gathered
 
     def drain(self) -> None:
         """Let `run` return once everything that waits is durable and answered."""
@@ -301,7 +344,7 @@ class Committer:
         self._dismiss(waiting.account, waiting)
         waiting.take(_refused(waiting.piece, refusal))
 
-    def _refuse(self, gathered: _Gathered, refusal: Refusal) -> None:
+    def _refuse(self, gathered: _Gathered, refusal: Refusal, *, save_again: bool = True) -> None:
         """Nothing was written: everybody hears so, and cursors wait for the next commit."""
         for _, take_opening in gathered.openings:
             take_opening(errors.STORAGE_UNAVAILABLE)
@@ -312,7 +355,7 @@ class Committer:
         for publishing in gathered.publications:
             self._dismiss(_publisher(publishing.publication), publishing)
             publishing.take(errors.SERVICE_FULL if full else errors.SERVICE_BUSY)
-        if not self._draining:
+        if save_again and not self._draining:
             for mark in gathered.cursors.values():
                 self.save_cursor(mark)
             for note in gathered.notes.values():

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from msgspec import structs
 
 from syncd import errors, limits
@@ -21,6 +22,7 @@ from syncd.model import (
     ConversationId,
     CursorMark,
     Done,
+    Draft,
     Epoch,
     Intent,
     Kind,
@@ -39,13 +41,14 @@ from syncd.model import (
 )
 from syncd.storage import Storage, StorageError
 from syncd.storage.memory import MemoryStorage
-from syncd.storage.sqlite import open_sqlite
+from syncd.storage.sqlite import DATABASE_NAME, open_sqlite
 from syncd.wakeups import Wakeups
-from tests.drafts import ALICE, BOB, LAPTOP, PHONE, device_id, record, submission
+from tests.drafts import ALICE, BOB, CAROL, LAPTOP, PHONE, device_id, record, submission
 from tests.virtual_time import in_virtual_time
 
 INSTANCE = "0011223344556677"
 TABLET = device_id("tablet")
+DAVE = AccountId("dave")
 
 
 class GatedStorage(MemoryStorage):
@@ -436,6 +439,51 @@ async def test_a_disk_that_is_really_full_is_definite_and_service_goes_on(tmp_pa
         await office.until(lambda: len(office.diary) == sent + 2)
         assert accepted(office.diary[-1]) == [sent]
     await storage.close()
+
+
+async def test_damage_refuses_whoever_asks_for_what_is_damaged_and_nobody_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = await open_sqlite(tmp_path, free_bytes_min=0)
+    async with working(storage) as office:
+        for account in (ALICE, CAROL, DAVE):
+            await storage.create_account(account)
+            device = device_id(account)
+            await storage.create_device(account, device, "", "pc", account.encode())
+        damage(tmp_path / DATABASE_NAME, CAROL)
+        answers: dict[AccountId, list[Any]] = {each: [] for each in (ALICE, CAROL, DAVE)}
+        lanes = {account: Lane() for account in answers}
+        for number in (1, 2):
+            for account in answers:
+                sent = to_oneself(account, number)
+                office.committer.append(lanes[account], sent, answers[account].append)
+        office.committer.open(
+            OpeningRequest(DAVE, device_id(DAVE), 1, INSTANCE, None), office.diary.append
+        )
+        await office.until(lambda: all(len(each) == 2 for each in answers.values()))
+        assert [accepted(each) for each in answers[ALICE]] == [[1], [2]]
+        assert [refusals(each) for each in answers[CAROL]] == [{errors.BUSY}, {errors.BUSY}]
+        [opening] = office.diary
+        assert isinstance(opening, Opening)
+        # Its opening came before: what the older generation left is dropped, as always.
+        assert answers[DAVE] == [Superseded(INSTANCE), Superseded(INSTANCE)]
+        await storage.close()
+    alarms = [each for each in caplog.records if "alarm" in each.getMessage()]
+    assert len(alarms) == 1
+
+
+def damage(database: Path, account: AccountId) -> None:
+    """A bit of the account's row is flipped: its head is where an entry lies already."""
+    foreign = sqlite3.connect(database, isolation_level=None)
+    foreign.execute("UPDATE logs SET head = ? WHERE account = ?", (2**63 - 1, account))
+    foreign.close()
+
+
+def to_oneself(account: AccountId, number: int) -> Submission:
+    device, made = device_id(account), record(number)
+    intent = Intent(Kind.MESSAGE, direct(account, account))
+    draft = Draft(account, device, number, b"content-of-16-by", intent, made)
+    return Submission(device, 0, (draft,))
 
 
 async def test_a_definite_failure_tells_openings_and_publications_too() -> None:

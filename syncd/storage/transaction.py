@@ -21,6 +21,9 @@ from syncd.storage.queries import load
 
 Result = TypeVar("Result")
 
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT)
+"""No work of ours violates a constraint of the schema, but on top of rows that are wrong."""
+
 _SQL = load("sqlite")
 
 
@@ -66,7 +69,7 @@ def snapshot(
 def definite(error: sqlite3.Error) -> StorageError:
     """What an error means when it is certain that nothing was written."""
     code = getattr(error, "sqlite_errorcode", 0)
-    if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if code & 0xFF in _DAMAGE:
         return Damaged(str(error))
     full = code == sqlite3.SQLITE_FULL
     refusal = errors.STORAGE_FULL if full else errors.BUSY
