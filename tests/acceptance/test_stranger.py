@@ -2,12 +2,14 @@
 
 stranger.mjs was written by somebody who had read nothing of this project but that page, on Node's
 built-in modules. With the wrong key its second PC gets 0 of 7 (and says that the server skipped
-entries, as the page demands); with the right one it gets 7 of 7.
+entries, as the page demands); with the right one it gets 7 of 7. stranger_groups.mjs is another
+one's, who tried groups, every kind, wrong targets, signals and unread counts as the page has them.
 """
 
 import asyncio
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from client_sim.door import opened
 from client_sim.live_server import started
 
 STRANGER = Path(__file__).parent / "stranger.mjs"
+GROUPS = STRANGER.with_name("stranger_groups.mjs")
 BODIES = [f"message {count}" for count in range(1, 8)]
 
 
@@ -62,3 +65,23 @@ async def test_the_second_pc_of_a_stranger(node: str, scope: str, second: list[s
             assert (other["seqs"], other["chain"]) == (first["seqs"], first["chain"])
         else:
             assert other["error"] == "the server skipped entries 1..7"
+
+
+async def test_groups_as_a_stranger_read_of_them(node: str, tmp_path: Path) -> None:
+    stores, tokens = tmp_path / "stores", tmp_path / "tokens"
+    stores.mkdir()
+    async with started("device") as server, opened(server.url, await server.api_key()) as door:
+        lines = [
+            f"{account}.{name} {(await door.create_device(account, name, 'pc')).token}"
+            for account in ("alice", "bob", "carol")
+            for name in ("PC1", "PC2")
+        ]
+        tokens.write_text("\n".join(lines))
+        host, port = server.url.removeprefix("http://").split(":")
+        places = (sys.executable, str(server.data), str(tokens), str(stores))
+        process = await asyncio.create_subprocess_exec(
+            node, str(GROUPS), host, port, *places, stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, said.decode()
+    assert " 0 not," in said.decode().splitlines()[-1]
