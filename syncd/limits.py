@@ -206,6 +206,10 @@ POLICY_CROWDED_BYTES = 32 * 1024 * 1024
 """Bytes that wait for the policy, over all sessions, from which on the server stops reading from
 devices of which something waits: a thousand of them with 2 MiB each would be too many."""
 
+POLICY_WAITING_BYTES_MAX = 128 * 1024 * 1024
+"""The same, before messages are refused as policy_unavailable: a socket that is gone leaves behind
+what it handed in, and behind a slow policy devices that come back again and again pile it up."""
+
 RECONNECT_DELAY_MIN_S = 0.5
 RECONNECT_DELAY_MAX_S = 20.0
 """A client's reconnects: full jitter between 0 and a bound that doubles from MIN to MAX."""
@@ -246,6 +250,7 @@ assert ENTRY_BYTES_MAX <= WINDOW_BYTES_MIN, "a window always has room for one en
 assert ENTRY_BYTES_MAX <= BATCH_BYTES_MAX <= WINDOW_BYTES_MAX
 assert WINDOW_BYTES_MIN <= WINDOW_BYTES_DEFAULT <= WINDOW_BYTES_MAX
 assert COMMITTER_ACCOUNT_CROWDED_BYTES < COMMITTER_CROWDED_BYTES < COMMITTER_WAITING_BYTES_MAX
+assert POLICY_CROWDED_BYTES < POLICY_WAITING_BYTES_MAX
 assert UNANSWERED_MESSAGES_MAX <= REMEMBERED_MESSAGES, "a retry is always recognised"
 assert MESSAGES_PER_FRAME_MAX <= UNANSWERED_MESSAGES_MAX
 assert HEARTBEAT_INTERVAL_S * HEARTBEATS_MISSED_MAX < PEER_SILENT_TIMEOUT_S

@@ -18,13 +18,22 @@ import msgspec
 
 from syncd import errors
 from syncd.errors import Refusal
-from syncd.limits import POLICY_CROWDED_BYTES, POLICY_TIMEOUT_S, POLICY_WAITING_MESSAGES_MAX
+from syncd.limits import (
+    POLICY_CROWDED_BYTES,
+    POLICY_TIMEOUT_S,
+    POLICY_WAITING_BYTES_MAX,
+    POLICY_WAITING_MESSAGES_MAX,
+)
 from syncd.model import AccountId, ConversationId, DeviceId, Draft, Identity, Kind, Submission
 
 log = logging.getLogger(__name__)
 
 _REACHES_OTHERS = frozenset({Kind.MESSAGE, Kind.EDIT, Kind.RECALL, Kind.SYSTEM})
 """A read mark and a deletion stay in the own account's log: nobody else has a say in them."""
+
+_OBJECT_BYTES = 1024
+"""What a waiting message costs beside its bytes (measured for lanes.py), rounded up: without it a
+crowd of empty messages would wait uncounted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ class Checkpoint:
         # Kept here because a task outlives the socket that it works for, and the loop keeps none.
         self._tasks: set[asyncio.Task[Any]] = set()
         self.waiting_bytes = 0
-        """Of the messages in all gates."""
+        """Of the messages in all gates, those of sockets that are gone included."""
 
     def gate(self, append: Callable[[Submission], None]) -> Gate:
         """The way of one session's submissions to `append`."""
@@ -169,9 +178,16 @@ class Gate:
         return self._drafts > 0 and self._checkpoint.waiting_bytes > POLICY_CROWDED_BYTES
 
     def submit(self, submission: Submission) -> None:
-        """Ask about what reaches others, then append."""
+        """Ask about what reaches others, then append; but where too much waits already, refuse."""
         if self._passing is None and not any(map(_is_asked, submission.drafts)):
             self._append(submission)
+            return
+        if self._checkpoint.waiting_bytes > POLICY_WAITING_BYTES_MAX:
+            self._unavailable = True
+        if self._unavailable:
+            # It may overtake what waits, because nothing of it is appended and, behind it, nothing
+            # of what it overtook: the refusal sticks to the session (lanes.py).
+            self._append(_unanswered(submission))
             return
         self._waiting.append(submission)
         self._count(submission, 1)
@@ -188,8 +204,7 @@ class Gate:
 
     def _count(self, submission: Submission, sign: int) -> None:
         self._drafts += sign * len(submission.drafts)
-        size = sum(len(each.record.header) + len(each.record.body) for each in submission.drafts)
-        self._checkpoint.waiting_bytes += sign * size
+        self._checkpoint.waiting_bytes += sign * sum(map(_size, submission.drafts))
 
     async def _judged(self, submission: Submission) -> Submission:
         drafts = list(submission.drafts)
@@ -202,11 +217,25 @@ class Gate:
             refusals = [errors.POLICY_UNAVAILABLE] * len(places)
         else:
             refusals = await self._checkpoint.refusals([_ask(drafts[place]) for place in places])
-        self._unavailable = refusals[-1] is errors.POLICY_UNAVAILABLE
+        if refusals[-1] is errors.POLICY_UNAVAILABLE:
+            self._unavailable = True
         for place, refusal in zip(places, refusals, strict=True):
             if refusal is not None:
                 drafts[place] = msgspec.structs.replace(drafts[place], refusal=refusal)
         return Submission(submission.device, submission.generation, tuple(drafts))
+
+
+def _unanswered(submission: Submission) -> Submission:
+    """Whole: a definite refusal, or a read mark, would take effect ahead of what was overtaken."""
+    refused = [
+        msgspec.structs.replace(draft, refusal=errors.POLICY_UNAVAILABLE)
+        for draft in submission.drafts
+    ]
+    return Submission(submission.device, submission.generation, tuple(refused))
+
+
+def _size(draft: Draft) -> int:
+    return len(draft.record.header) + len(draft.record.body) + _OBJECT_BYTES
 
 
 def _is_asked(draft: Draft) -> bool:

@@ -11,14 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd import errors
+from syncd.committer import Committer, Lane
 from syncd.limits import (
     BODY_BYTES_MAX,
     POLICY_CROWDED_BYTES,
     POLICY_TIMEOUT_S,
+    POLICY_WAITING_BYTES_MAX,
     POLICY_WAITING_MESSAGES_MAX,
 )
-from syncd.model import Draft, Identity, Intent, Kind, Submission, direct
+from syncd.model import Draft, Identity, Intent, Kind, OpeningRequest, Refused, Submission, direct
 from syncd.policy import Ask, Checkpoint, Gate, Policy
+from syncd.storage.memory import MemoryStorage
+from syncd.wakeups import Wakeups
 from tests.drafts import ALICE, BOB, PHONE, draft, submission
 from tests.virtual_time import in_virtual_time
 
@@ -294,6 +298,74 @@ def test_whoever_waits_in_a_great_crowd_is_crowded_and_nobody_else() -> None:
         await street.passes(count + 1)
         assert not waiting.crowded
         assert street.checkpoint.waiting_bytes == 0
+
+    in_virtual_time(play())
+
+
+def test_devices_that_come_back_behind_a_slow_policy_cannot_pile_up_without_end() -> None:
+    async def play() -> None:
+        answering = asyncio.Event()
+
+        async def policy(about: Ask) -> bool:
+            await answering.wait()
+            return True
+
+        street = Street(policy)
+        slow, idle = street.gate, street.checkpoint.gate(street.append)
+        slow.submit(submission(1))
+        body = bytes(BODY_BYTES_MAX)
+        count = 0
+        while street.checkpoint.waiting_bytes <= POLICY_WAITING_BYTES_MAX:
+            # Nobody holds these gates any more: their sockets are gone.
+            street.checkpoint.gate(street.append).submit(submission(1, body=body))
+            count += 1
+        full = street.checkpoint.waiting_bytes
+        assert full < POLICY_WAITING_BYTES_MAX + 2 * BODY_BYTES_MAX
+        slow.submit(Submission(PHONE, 1, (of_kind(2, Kind.READ), draft(3))))
+        assert street.outcome == [(2, UNAVAILABLE), (3, UNAVAILABLE)], "read marks wait their turn"
+        idle.submit(Submission(PHONE, 1, (of_kind(1, Kind.READ),)))
+        assert street.outcome[2:] == [(1, None)], "nobody is asked about a read mark"
+        assert street.checkpoint.waiting_bytes == full
+        answering.set()
+        await street.passes(3 + 1 + count)
+        assert street.checkpoint.waiting_bytes == 0
+        slow.submit(submission(4))
+        idle.submit(submission(2))
+        assert street.outcome[-1] == (4, UNAVAILABLE), "it has to come back on a new socket"
+        await street.passes(3 + 1 + count + 2)
+        assert street.outcome[-1] == (2, None)
+
+    in_virtual_time(play())
+
+
+def test_what_is_refused_ahead_of_what_waits_lets_nothing_overtake() -> None:
+    async def play() -> None:
+        answering, storage = asyncio.Event(), MemoryStorage()
+
+        async def policy(about: Ask) -> bool:
+            await answering.wait()
+            return True
+
+        for account in (ALICE, BOB):
+            await storage.create_account(account)
+        await storage.create_device(ALICE, PHONE, "", "pc", b"credential")
+        committer = Committer(storage, Wakeups(), pytest.fail)
+        running = asyncio.create_task(committer.run())
+        committer.open(OpeningRequest(ALICE, PHONE, 1, "ab" * 8, None), lambda opening: None)
+        lane, street, told = Lane(), Street(policy), list[Any]()
+        gate = street.checkpoint.gate(lambda each: committer.append(lane, each, told.extend))
+        gate.submit(submission(1))
+        count = 0
+        while street.checkpoint.waiting_bytes <= POLICY_WAITING_BYTES_MAX:
+            street.checkpoint.gate(street.append).submit(submission(1, body=bytes(BODY_BYTES_MAX)))
+            count += 1
+        # Were the deletion not refused with the rest, 1 would be skipped for ever.
+        gate.submit(Submission(PHONE, 1, (draft(2), of_kind(3, Kind.DELETE))))
+        answering.set()
+        await street.passes(count)
+        committer.drain()
+        await running
+        assert told == [Refused(number, UNAVAILABLE) for number in (2, 3, 1)]
 
     in_virtual_time(play())
 

@@ -8,14 +8,7 @@ from itertools import repeat
 from typing import NamedTuple
 
 from syncd import errors, limits
-from syncd.client.exceptions import (
-    Closed,
-    Fenced,
-    SendRefused,
-    ServerSkipped,
-    Stopped,
-    StoreMismatch,
-)
+from syncd.client.exceptions import SendRefused, ServerSkipped, exception_for
 from syncd.client.interpreter import Interpreter, Request
 from syncd.client.socket import Dialler
 from syncd.client.store import ClientStore, Enqueued, OldEntry, Outgoing, Pending, Run
@@ -133,7 +126,7 @@ class Device(Verbs):
         return await self._store.call(lambda shelf: shelf.pending())
 
     async def forget(self, ticket: int) -> bool:
-        """Remove a refused message from the outbox."""
+        """Remove a refused message from the outbox. To have it sent all the same: `resend`."""
         return await self._store.call(lambda shelf: shelf.forget(ticket))
 
     async def old(self) -> list[OldEntry]:
@@ -216,9 +209,7 @@ class Device(Verbs):
         same. Raises SendRefused when it is refused for ever.
         """
         [outcome] = await self._send([Outgoing(kind, ConversationId(conversation), target, body)])
-        if isinstance(outcome, Refused):
-            raise SendRefused(outcome.refusal, outcome.number)
-        return outcome
+        return _accepted(outcome)
 
     async def send_to(self, account: str, body: bytes) -> Accepted:
         """Send a message to one account, in the direct conversation with it.
@@ -250,10 +241,24 @@ class Device(Verbs):
         done = await request.queued
         return done.messages[0].number if done.messages else None
 
+    async def resend(self, ticket: int) -> Accepted:
+        """Send a refused message again, as a new one: under a new number, so that nothing of the
+        refusal clings to it. What a restored server refused may have come back too early: before
+        its group, or before what it is about, which other devices still held.
+
+        ticket: of a message that `pending` shows as refused; it is gone there, a new one takes its
+        place, and refused messages that are about it are about the new one. Waits, stays and raises
+        as `send` does; KeyError for any other ticket, and then nothing is done.
+        """
+        [outcome] = await self._answers_of(self._request((), ticket), 1)
+        return _accepted(outcome)
+
     async def _send(self, outgoing: Sequence[Outgoing]) -> list[Outcome]:
-        request = self._request(outgoing)
+        return await self._answers_of(self._request(outgoing), len(outgoing))
+
+    async def _answers_of(self, request: Request, count: int) -> list[Outcome]:
         loop = asyncio.get_running_loop()
-        request.answers += (loop.create_future() for _ in outgoing)
+        request.answers += (loop.create_future() for _ in range(count))
         try:
             await request.queued
         except asyncio.CancelledError:
@@ -262,7 +267,7 @@ class Device(Verbs):
             raise
         return await asyncio.gather(*request.answers)
 
-    def _request(self, outgoing: Sequence[Outgoing]) -> Request:
+    def _request(self, outgoing: Sequence[Outgoing], refused: int | None = None) -> Request:
         for each in outgoing:
             # Checked here because a frame that is too large for the server would come back to it
             # with every reconnect, and nothing behind it would ever be sent.
@@ -270,7 +275,8 @@ class Device(Verbs):
                 raise SendRefused(errors.TOO_LARGE)
             _conversation(each.conversation)
         self._raise_if_over()
-        request = Request(outgoing, asyncio.get_running_loop().create_future())
+        queued = asyncio.get_running_loop().create_future()
+        request = Request(outgoing, queued, refused=refused)
         self._requests.add(request)
         request.queued.add_done_callback(lambda _: self._requests.discard(request))
         self._interpreter.tell(request)
@@ -318,7 +324,7 @@ class Device(Verbs):
     def _raise_if_over(self, at_end: BaseException | None = None) -> None:
         if self._end is not None:
             closed = isinstance(self._end, commands.Requested)
-            raise at_end if at_end is not None and closed else _error(self._end)
+            raise at_end if at_end is not None and closed else exception_for(self._end)
 
     # -------------------------------------------------------- called by the interpreter
 
@@ -357,10 +363,10 @@ class Device(Verbs):
         self._end = reason
         for request in list(self._requests):
             if not request.queued.done():
-                request.queued.set_exception(_error(reason))
+                request.queued.set_exception(exception_for(reason))
         for future in (*self._by_ticket.values(), *self._by_number.values()):
             if not future.done():
-                future.set_exception(_error(reason))
+                future.set_exception(exception_for(reason))
         self._bell.ring()
 
     def changed(self) -> None:
@@ -372,23 +378,14 @@ def _items(run: Run) -> Iterator[Item]:
     return map(Item, seqs, repeat(run.epoch), run.entries, repeat(run.era))
 
 
+def _accepted(outcome: Outcome) -> Accepted:
+    if isinstance(outcome, Refused):
+        raise SendRefused(outcome.refusal, outcome.number)
+    return outcome
+
+
 def _conversation(text: str) -> ConversationId:
     """The id, where it may cross the wire: whether there is such a conversation is judged there."""
     if not 1 <= len(text) <= limits.CONVERSATION_CHARACTERS_MAX:
         raise ValueError(f"no conversation has this id: {text!r}")
     return ConversationId(text)
-
-
-def _error(reason: commands.StopReason | BaseException) -> BaseException:
-    """A fresh exception each time: one that several tasks raise collects all their tracebacks."""
-    match reason:
-        case commands.Requested():
-            return Closed("the device is closed")
-        case commands.Skipped(stated, start, missed):
-            return ServerSkipped(stated, start, missed)
-        case commands.Mismatch(store, token):
-            return StoreMismatch(store, token)
-        case commands.Ended(refusal, instance):
-            return Fenced(instance) if refusal is errors.FENCED else Stopped(refusal)
-        case BaseException():
-            return reason

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from syncd.errors import FENCED, Refusal
 from syncd.model import Seq
+from syncd.protocol import client_commands as commands
 
 
 class ClientError(Exception):
@@ -92,3 +93,19 @@ class StoreInUse(StoreError):
 
 class StoreUnusable(StoreError):
     """The file is no store of ours, or of a newer version, or its disk failed."""
+
+
+def exception_for(reason: commands.StopReason | BaseException) -> BaseException:
+    """What those raise who wait for a device that ended: a fresh one each time, because one that
+    several tasks raise collects all their tracebacks. What is an exception already stays it."""
+    match reason:
+        case commands.Requested():
+            return Closed("the device is closed")
+        case commands.Skipped(stated, start, missed):
+            return ServerSkipped(stated, start, missed)
+        case commands.Mismatch(store, token):
+            return StoreMismatch(store, token)
+        case commands.Ended(refusal, instance):
+            return Fenced(instance) if refusal is FENCED else Stopped(refusal)
+        case BaseException():
+            return reason

@@ -44,11 +44,16 @@ class Audience(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Request:
-    """The application's wish to put messages into the outbox."""
+    """The application's wish to put messages into the outbox.
+
+    refused: the ticket of a refused one that is to be queued as new, instead of `outgoing`; where
+        there is no such one, `queued` raises KeyError.
+    """
 
     outgoing: Sequence[Outgoing]
     queued: asyncio.Future[Enqueued]
     answers: list[asyncio.Future[Outcome]] = field(default_factory=list)
+    refused: int | None = None
 
 
 class Interpreter:
@@ -130,15 +135,27 @@ class Interpreter:
 
     async def _take(self, event: events.ClientEvent | Request) -> None:
         if isinstance(event, Request):
-            event = await self._enqueue(event)
+            event = await (self._enqueue(event) if event.refused is None else self._resend(event))
         self._asked += self._client.handle(event, self._loop.time())
+
+    async def _resend(self, request: Request) -> events.Queued:
+        ticket = request.refused
+        assert ticket is not None
+        done = await self._store.call(lambda shelf: shelf.resend(ticket))
+        if done is not None:
+            self._audience.enqueued(request, done)
+            return events.Queued(done.messages)
+        if not request.queued.done():
+            request.queued.set_exception(KeyError(ticket))
+        return events.Queued(())
 
     async def _enqueue(self, first: Request) -> events.Queued:
         """Put waiting messages into the outbox: all that wait for it, in one transaction."""
         requests = [first]
-        while self._inbox and isinstance(self._inbox[0], Request):
-            following = self._inbox.popleft()
-            assert isinstance(following, Request)
+        while self._inbox and isinstance(following := self._inbox[0], Request):
+            if following.refused is not None:
+                break
+            self._inbox.popleft()
             requests.append(following)
         outgoing = [each for request in requests for each in request.outgoing]
         done = await self._store.call(lambda shelf: shelf.enqueue(outgoing))

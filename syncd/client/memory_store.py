@@ -9,9 +9,10 @@ them. `keep_handed=True` keeps everything, as the durable store does.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from syncd import errors
 from syncd.client.exceptions import StoreMismatch
 from syncd.client.runs import Runs
 from syncd.client.store import (
@@ -27,7 +28,11 @@ from syncd.client.store import (
     Shelf,
     entry_of,
     is_again,
+    joined,
+    numbered,
     only_local,
+    renumbered,
+    retargeted,
 )
 from syncd.limits import REMEMBERED_MESSAGES
 from syncd.model import DeviceId, Outcome, Refused, Seq
@@ -49,7 +54,8 @@ class _Item:
     seq: Seq | None = None
     code: int | None = None
     put_back: bool = False
-    """It waits once more, because a restore had lost it; another restore may undo that."""
+    """It waits once more, because a restore had lost it; another restore may undo that. Or it was
+    refused then, perhaps because it came too early."""
 
 
 class MemoryShelf:
@@ -62,6 +68,7 @@ class MemoryShelf:
         self._own: dict[int, Entry] = {}
         self._old: dict[tuple[DeviceId, int], OldEntry] = {}
         self._refused_old: set[int] = set()  # these are never put back
+        self._was_put_back_in_vain = False
         self._instances: deque[str] = deque(maxlen=INSTANCES_MAX)
         self._outbox: dict[int, _Item] = {}
         self._by_number: dict[int, _Item] = {}
@@ -98,8 +105,9 @@ class MemoryShelf:
 
     def _take_out(self, verdict: Verdict) -> None:
         """What was put back and is known again needs no answer: it might read as refused."""
-        for item in [item for item in self._by_number.values() if item.put_back]:
-            if _number(item) > verdict.sent:
+        for item in list(self._by_number.values()):
+            waits = item.put_back and item.state is PendingState.WAITING
+            if not waits or _number(item) > verdict.sent:
                 continue
             if (verdict.device, _number(item)) in self._old:
                 self._remove(item)
@@ -152,7 +160,7 @@ class MemoryShelf:
     def _number_waiting(self) -> tuple[tuple[int, int], ...]:
         unnumbered = [item for item in self._outbox.values() if item.message is None]
         for item, number in zip(unnumbered, self._kept.number(len(unnumbered)), strict=True):
-            item.message = _numbered(item.outgoing, number)
+            item.message = numbered(number, item.outgoing)
             self._by_number[number] = item
         return tuple((item.ticket, _number(item)) for item in unnumbered)
 
@@ -202,7 +210,8 @@ class MemoryShelf:
                 if entry.device == kept.device:
                     self._refused_old.discard(entry.number)
                     self._keep_own(entry)
-        return events.BatchStored(command.position, command.echoes, self._mark_old())
+        resent = self._send_again_to_joined(command.entries)
+        return events.BatchStored(command.position, command.echoes, self._mark_old(), resent)
 
     def _note_strangers(self, entries: tuple[Entry, ...]) -> None:
         """Another message under the number of one that was put back: ours needs its answer."""
@@ -242,7 +251,7 @@ class MemoryShelf:
             items = [self._add_item(each, None) for each in outgoing]
             return Enqueued(tuple(item.ticket for item in items), ())
         numbers = self._kept.number(len(outgoing))
-        messages = tuple(map(_numbered, outgoing, numbers))
+        messages = tuple(map(numbered, numbers, outgoing))
         return Enqueued(tuple(self._add(message).ticket for message in messages), messages)
 
     def _add(self, message: Message) -> _Item:
@@ -274,8 +283,8 @@ class MemoryShelf:
         place = kept.device, outcome.number
         if isinstance(outcome, Refused):
             if item.state is PendingState.WAITING:
-                item.state, item.put_back = PendingState.REFUSED, False
-                item.code = outcome.refusal.code
+                item.state, item.code = PendingState.REFUSED, outcome.refusal.code
+                self._was_put_back_in_vain |= item.put_back
                 if place in self._old:
                     self._refused_old.add(outcome.number)
         elif kept.has_passed(outcome.seq):
@@ -306,14 +315,48 @@ class MemoryShelf:
         self._remove(item)
         return True
 
+    def resend(self, ticket: int) -> Enqueued | None:
+        item = self._outbox.get(ticket)
+        if item is None or item.state is not PendingState.REFUSED:
+            return None
+        messages = self._renew([item])
+        return Enqueued((self._tickets,), messages)
+
+    def _send_again_to_joined(self, entries: tuple[Entry, ...]) -> tuple[Message, ...]:
+        if not self._was_put_back_in_vain:  # nearly always: then a batch costs nothing here
+            return ()
+        groups = joined(entries, self._kept.account)
+        return self._renew(
+            item
+            for number, item in sorted(self._by_number.items())
+            if item.put_back
+            and item.state is PendingState.REFUSED
+            and item.code == errors.NOT_A_MEMBER.code
+            and item.outgoing.conversation in groups
+        )
+
+    def _renew(self, items: Iterable[_Item]) -> tuple[Message, ...]:
+        """Refused ones, in number order, become new ones."""
+        refused = [(_number(item), item.outgoing) for item in items]
+        if not refused:
+            return ()
+        for number, _ in refused:
+            self._remove(self._by_number[number])
+        assert self._kept.device is not None
+        numbers = self._kept.number(len(refused))
+        messages, moved = renumbered(refused, numbers, self._kept.device)
+        for number, item in self._by_number.items():
+            if item.state is PendingState.REFUSED:
+                item.outgoing = retargeted(item.outgoing, moved)
+                item.message = numbered(number, item.outgoing)
+        for message in messages:
+            self._add(message)
+        return messages
+
 
 def _number(item: _Item) -> int:
     assert item.message is not None
     return item.message.number
-
-
-def _numbered(outgoing: Outgoing, number: int) -> Message:
-    return Message(number, outgoing.kind, outgoing.conversation, outgoing.target, outgoing.body)
 
 
 def _outgoing(message: Message) -> Outgoing:

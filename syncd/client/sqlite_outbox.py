@@ -1,7 +1,8 @@
 """The durable outbox and the old entries: two tables, because messages go from one to the other.
 
 Part of the shelf in sqlite_shelf.py, which opens and ends every transaction. Old entries have a
-row each; `put_back` is set on a message that waits once more, because a restore had lost it.
+row each; `put_back` is set on a message that waits once more, because a restore had lost it, and
+stays set if it is refused then.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from syncd import errors
 from syncd.client.store import (
+    Enqueued,
     Kept,
     OldEntry,
     Outgoing,
@@ -19,7 +22,11 @@ from syncd.client.store import (
     PendingState,
     entry_of,
     is_again,
+    joined,
+    numbered,
     only_local,
+    renumbered,
+    retargeted,
 )
 from syncd.model import AccountId, DeviceId, Outcome, Refused
 from syncd.protocol.client_events import Echo, Mark, Marked
@@ -31,12 +38,13 @@ _ACCEPT = (
     "UPDATE outbox SET state = 'accepted', seq = ?, put_back = 0 "
     "WHERE number = ? AND state <> 'refused'"
 )
-_REFUSE = (
-    "UPDATE outbox SET state = 'refused', code = ?, put_back = 0 "
-    "WHERE number = ? AND state = 'waiting'"
-)
+_REFUSE = "UPDATE outbox SET state = 'refused', code = ? WHERE number = ? AND state = 'waiting'"
 _END = "DELETE FROM outbox WHERE number = ? AND state <> 'refused' RETURNING outgoing"
 _ADD_OLD = "INSERT OR REPLACE INTO old (device, number, entry, handed, mark) VALUES (?, ?, ?, ?, ?)"
+_TOO_EARLY = (
+    "SELECT number, outgoing FROM outbox WHERE put_back AND state = 'refused' AND code = ? "
+    "ORDER BY number"
+)
 _IS_QUEUED = "SELECT 1 FROM outbox WHERE number = ?"
 _LOST = "SELECT entry FROM old WHERE device = ? AND number > ? AND NOT refused ORDER BY number"
 
@@ -65,12 +73,13 @@ class SqliteOutbox:
         if not self._has_put_back:
             return
         self._db.execute(
-            "DELETE FROM outbox WHERE put_back AND number <= ? "
+            "DELETE FROM outbox WHERE put_back AND state = 'waiting' AND number <= ? "
             "AND number IN (SELECT number FROM old WHERE device = ?)",
             (verdict.sent, verdict.device),
         )
         self._db.execute(
-            "UPDATE outbox SET state = 'accepted', put_back = 0 WHERE put_back AND number <= ?",
+            "UPDATE outbox SET state = 'accepted', put_back = 0 "
+            "WHERE put_back AND state = 'waiting' AND number <= ?",
             (verdict.sent,),
         )
 
@@ -262,6 +271,45 @@ class SqliteOutbox:
         ).rowcount
         return count == 1
 
+    def resend(self, ticket: int) -> Enqueued | None:
+        """See Shelf."""
+        row = self._db.execute(
+            "SELECT number, outgoing FROM outbox WHERE ticket = ? AND state = 'refused'", (ticket,)
+        ).fetchone()
+        if row is None:
+            return None
+        messages = self._renew([(row[0], _outgoing.decode(row[1]))])
+        return Enqueued((self.next_ticket() - 1,), messages)
+
+    def send_again_to_joined(self, entries: tuple[Entry, ...]) -> tuple[Message, ...]:
+        """What came back too early into groups that the account comes into by these entries."""
+        groups = joined(entries, self._kept.account) if self._has_put_back else set()
+        if not groups:
+            return ()
+        rows = self._db.execute(_TOO_EARLY, (errors.NOT_A_MEMBER.code,)).fetchall()
+        refused = [(number, _outgoing.decode(outgoing)) for number, outgoing in rows]
+        return self._renew([each for each in refused if each[1].conversation in groups])
+
+    def _renew(self, refused: list[tuple[int, Outgoing]]) -> tuple[Message, ...]:
+        """Refused ones, in number order, become new ones."""
+        _, device = self._whose()
+        messages, moved = renumbered(refused, self._kept.number(len(refused)), device)
+        self._db.executemany(
+            "DELETE FROM outbox WHERE number = ?", ((number,) for number, _ in refused)
+        )
+        rows = self._db.execute("SELECT number, outgoing FROM outbox WHERE state = 'refused'")
+        others = [(number, _outgoing.decode(outgoing)) for number, outgoing in rows.fetchall()]
+        self._db.executemany(
+            "UPDATE outbox SET outgoing = ? WHERE number = ?",
+            (
+                (_pack(retargeted(sent, moved)), number)
+                for number, sent in others
+                if sent.target in moved
+            ),
+        )
+        self.queue(messages)
+        return messages
+
 
 def _old(entry: bytes, handed: int, mark: str | None) -> OldEntry:
     return OldEntry(_entry.decode(entry), bool(handed), None if mark is None else Mark(mark))
@@ -272,5 +320,4 @@ def _outgoing_of(message: Message) -> Outgoing:
 
 
 def _message(number: int, outgoing: bytes) -> Message:
-    sent = _outgoing.decode(outgoing)
-    return Message(number, sent.kind, sent.conversation, sent.target, sent.body)
+    return numbered(number, _outgoing.decode(outgoing))

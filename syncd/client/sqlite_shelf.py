@@ -24,12 +24,13 @@ from syncd.client.store import (
     Outgoing,
     Pending,
     Run,
+    numbered,
 )
 from syncd.model import AccountId, Chain, DeviceId, Epoch, Position, Seq
 from syncd.protocol import client_commands as commands
 from syncd.protocol import client_events as events
 from syncd.protocol.client_events import Mark
-from syncd.wire.frames import Entry, Message, Verdict
+from syncd.wire.frames import Entry, Verdict
 
 VERSION = 1
 APPLICATION_ID = 0x73796E63  # "sync", for file(1) and for us
@@ -179,8 +180,9 @@ class SqliteShelf:
             self._add_batch(command.prev, command.entries)
             kept.position, kept.handed = command.position, command.handed
             self._outbox.see(command.entries, command.echoes)
+            resent = self._outbox.send_again_to_joined(command.entries)
             marked = self._outbox.mark_old()
-        return events.BatchStored(command.position, command.echoes, marked)
+        return events.BatchStored(command.position, command.echoes, marked, resent)
 
     def _add_batch(self, prev: Seq, entries: tuple[Entry, ...]) -> None:
         self._db.execute(
@@ -232,7 +234,7 @@ class SqliteShelf:
                 self._outbox.queue_unnumbered(outgoing)
                 return Enqueued(tickets, ())
             numbers = self._kept.number(len(outgoing))
-            messages = tuple(map(_numbered, numbers, outgoing))
+            messages = tuple(map(numbered, numbers, outgoing))
             self._outbox.queue(messages)
         return Enqueued(tickets, messages)
 
@@ -248,6 +250,6 @@ class SqliteShelf:
         with self._transaction():
             return self._outbox.forget(ticket)
 
-
-def _numbered(number: int, outgoing: Outgoing) -> Message:
-    return Message(number, outgoing.kind, outgoing.conversation, outgoing.target, outgoing.body)
+    def resend(self, ticket: int) -> Enqueued | None:
+        with self._transaction():
+            return self._outbox.resend(ticket)

@@ -7,12 +7,13 @@ sockets or of time. tests/client/test_store.py holds for every shelf.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol, TypeVar
 
-from syncd.model import AccountId, ConversationId, DeviceId, Epoch, Identity, Position, Seq
+from syncd.membership import Action, read_change
+from syncd.model import AccountId, ConversationId, DeviceId, Epoch, Identity, Kind, Position, Seq
 from syncd.protocol import client_commands as commands
 from syncd.protocol import client_events as events
 from syncd.protocol.client_events import Mark
@@ -180,6 +181,53 @@ def is_again(old: Entry, seen: Entry) -> bool:
     return old.body == seen.body or old.body is None or seen.body is None
 
 
+def joined(entries: Iterable[Entry], account: AccountId | None) -> set[ConversationId]:
+    """The groups that an account comes into by these entries: made by it, or naming it."""
+    return {
+        entry.conversation
+        for entry in entries
+        if entry.kind == Kind.SYSTEM and entry.body is not None and _takes_in(entry, account)
+    }
+
+
+def _takes_in(entry: Entry, account: AccountId | None) -> bool:
+    try:
+        change = read_change(entry.body or b"")
+    except ValueError:  # a newer server's: this store keeps what it does not understand
+        return False
+    if change.action is Action.CREATE and entry.account == account:
+        return True
+    named = change.members + change.owners
+    return change.action in (Action.CREATE, Action.ADD) and account in named
+
+
+def renumbered(
+    refused: Sequence[tuple[int, Outgoing]], numbers: Iterable[int], device: DeviceId
+) -> tuple[tuple[Message, ...], dict[Identity, Identity]]:
+    """Refused messages, in number order, as new ones; and how their old identities read now.
+
+    What is about one of them is about the new one: of the old one the log will never know.
+    """
+    moved: dict[Identity, Identity] = {}
+    messages: list[Message] = []
+    for number, (old, sent) in zip(numbers, refused, strict=True):
+        messages.append(numbered(number, retargeted(sent, moved)))
+        moved[Identity(device, old)] = Identity(device, number)
+    return tuple(messages), moved
+
+
+def retargeted(sent: Outgoing, moved: Mapping[Identity, Identity]) -> Outgoing:
+    """The same, about the message that has a new identity now, if it was about such a one."""
+    if sent.target is None or sent.target not in moved:
+        return sent
+    return replace(sent, target=moved[sent.target])
+
+
+def numbered(number: int, outgoing: Outgoing) -> Message:
+    """What is sent, with its number."""
+    return Message(number, outgoing.kind, outgoing.conversation, outgoing.target, outgoing.body)
+
+
 def only_local(
     known: OldEntry | None, message: Message, account: AccountId, device: DeviceId
 ) -> OldEntry:
@@ -204,7 +252,7 @@ class Shelf(Protocol):
         """See the command. Of a welcome, entries beyond its start are dropped: they come again."""
 
     def store_batch(self, command: commands.StoreBatch) -> events.BatchStored:
-        """See the command."""
+        """See the command; what is sent again is done so as `resend` does it."""
 
     def store_answers(self, command: commands.StoreAnswers) -> events.AnswersStored:
         """See the command. A message that was accepted before stays so, whatever is said now."""
@@ -214,6 +262,14 @@ class Shelf(Protocol):
 
     def enqueue(self, outgoing: Sequence[Outgoing]) -> Enqueued:
         """Put messages into the outbox, numbered if the store has a counter."""
+
+    def resend(self, ticket: int) -> Enqueued | None:
+        """Put a refused message into the outbox again, as a new one with a new number; the refused
+        one is gone. None where there is no such refused message.
+
+        Refused messages that are about it are about the new one then. An old entry of its identity
+        stays as it is: the log will never hold that identity again.
+        """
 
     def read(self, era: int, after: Seq) -> Run | None:
         """The stored entries that follow `after`: some of them, or None when there are none.

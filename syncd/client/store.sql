@@ -44,7 +44,8 @@ CREATE TABLE old (
 ) STRICT, WITHOUT ROWID;
 
 -- Own messages from "queued" to "seen in the log"; number is null before the first verdict;
--- `put_back`: sent again because a restore had lost it, which another restore may undo.
+-- `put_back`: sent again because a restore had lost it, which another restore may undo; a refused
+-- one keeps it: it may have come back too early.
 CREATE TABLE outbox (
     ticket INTEGER PRIMARY KEY AUTOINCREMENT,
     number INTEGER UNIQUE,

@@ -236,6 +236,9 @@ class Client:
             self._do(commands.Report(commands.Answered(tuple(outcomes))))
         self._report_marks(event.marked)
         self._ack(self._now)
+        if event.resent:
+            self._outbox.add(event.resent)
+            self._send()
 
     def _heartbeat(self, event: events.Received) -> None:
         heartbeat, here = event.frame, self.place.received

@@ -63,7 +63,8 @@ class StoreBatch:
     """Store the entries prev+1 .. position.seq and the position, in one transaction.
 
     An entry replaces an old one of the same identity; `echoes` end the wait of own messages; the
-    application's place goes along.
+    application's place goes along. Where a `system` entry makes the own account a member of its
+    group, what had been put back into that group and was refused as not_a_member is queued as new.
     """
 
     prev: Seq

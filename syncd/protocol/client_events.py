@@ -99,11 +99,15 @@ class VerdictTaken:
 
 @dataclass(frozen=True, slots=True)
 class BatchStored:
-    """Entries and position are durable. Answers StoreBatch."""
+    """Entries and position are durable. Answers StoreBatch.
+
+    resent: messages that wait for an answer again, under new numbers, which are the highest.
+    """
 
     position: Position
     echoes: tuple[Echo, ...]
     marked: Marked | None
+    resent: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

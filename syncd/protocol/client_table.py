@@ -125,7 +125,7 @@ _RULES: tuple[tuple[tuple[State, ...], tuple[Happening, ...], Row], ...] = (
     (
         _STORING,
         (events.BatchStored,),
-        _stay("_batch_stored", "what is stored may be acked; echoes are answers"),
+        _stay("_batch_stored", "what is stored may be acked; echoes are answers; go on sending"),
     ),
     (
         _STORING,

@@ -229,6 +229,48 @@ async def test_a_restored_backup(tmp_path: Path) -> None:
         play.command("check")
 
 
+async def test_members_who_come_back_before_the_groups_creator(tmp_path: Path) -> None:
+    """What they said is refused at first, because there is no such group; when its creator's device
+    brings it back, their own devices say it again, as new messages."""
+    async with drill(tmp_path) as play:
+        async with play.online(*SEATS) as devices:
+            await play.say(devices["ann pc"], DIRECT, "before the copy")
+            await settle(play.door, devices)
+        play.command("backup", str(tmp_path / "backup.db"))
+        async with play.online(*SEATS) as devices:
+            created = write_change(Change(Action.CREATE, members=(AccountId("ben"),)))
+            await devices["ann pc"].send(CLUB, created, kind=Kind.SYSTEM)
+            await settle(play.door, devices)
+            hello = await play.say(devices["ben pc"], CLUB, "hello club")
+            await play.edit(devices["ben pc"], CLUB, hello, "Hello club!")
+            await play.say(devices["ann phone"], CLUB, "from the phone")
+            await play.say(devices["ben phone"], CLUB, "from ben's phone")
+            await settle(play.door, devices)
+        await play.server.stop()
+        play.command("restore", str(tmp_path / "backup.db"), "--replace")
+        await play.server.start()
+        members = ("ann phone", "ben pc", "ben phone")
+        async with play.online(*members) as devices:
+            await settle(play.door, devices)
+            for name, count in zip(members, (1, 2, 1), strict=True):
+                codes = [each.code for each in await devices[name].pending()]
+                assert codes == [errors.NOT_A_MEMBER.code] * count, name
+        async with play.online(*SEATS) as devices:
+            await settle(play.door, devices)
+        logs = await converged(play.server, play.door, play.seats.values())
+        for account, log in logs.items():
+            found = Counter(entry.body for entry in log)
+            assert found == Counter([*play.kept, created]), account
+            [edit] = [entry for entry in log if entry.kind == Kind.EDIT]
+            assert edit.target in [entry.identity for entry in log if entry.body == b"hello club"]
+        for name, seat in play.seats.items():
+            held = await holding(play.server, seat)
+            assert held.pending == (), name
+            assert held.lost < play.kept, "the first sendings, which no log will hold again"
+        await play.server.stop()
+        play.command("check")
+
+
 @pytest.mark.parametrize(("ends", "verdict"), [("stop", "ahead"), ("kill", "forked")])
 async def test_files_that_were_copied_by_hand(tmp_path: Path, ends: str, verdict: str) -> None:
     async with drill(tmp_path) as play:

@@ -17,6 +17,7 @@ from syncd.client import (
     Mark,
     MemoryStore,
     PendingState,
+    SendRefused,
     Stopped,
     StoreMismatch,
     View,
@@ -152,6 +153,70 @@ async def test_after_busy_everything_is_sent_again_in_order() -> None:
     async with peer(first, second) as url, connect(url, token="t") as device:
         outcomes = await soon(device.send_many("alice~bob", [b"1", b"2", b"3"]))
         assert outcomes == [Accepted(number, number, False) for number in (1, 2, 3)]
+
+
+async def test_a_refused_message_is_sent_again_as_a_new_one() -> None:
+    async def script(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome())
+        for number, answers in (
+            (1, Answers((), (RefusedField(1, errors.NOT_A_MEMBER.code),))),
+            (2, Answers((), (RefusedField(2, errors.NOT_A_MEMBER.code),))),
+            (3, Answers((AcceptedField(3, 1, False),), ())),
+        ):
+            [message] = (await talk.expect(Send)).messages
+            assert (message.number, message.body) == (number, b"hello")
+            await talk.say(answers)
+        await talk.listen()
+
+    async with peer(script) as url, connect(url, token="t") as device:
+        with pytest.raises(SendRefused):
+            await soon(device.send("club", b"hello"))
+        [refused] = await device.pending()
+        with pytest.raises(SendRefused) as again:
+            await soon(device.resend(refused.ticket))
+        assert (again.value.number, again.value.refusal) == (2, errors.NOT_A_MEMBER)
+        with pytest.raises(KeyError):
+            await soon(device.resend(refused.ticket))
+        [refused] = await device.pending()
+        assert await soon(device.resend(refused.ticket)) == Accepted(3, 1, False)
+        assert [each.state for each in await device.pending()] == [PendingState.ACCEPTED]
+    with pytest.raises(Closed):
+        await device.resend(refused.ticket)
+
+
+async def test_a_refused_message_is_sent_again_whatever_the_connection(tmp_path: Path) -> None:
+    async def first(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome())
+        await talk.expect(Send)
+        await talk.say(Answers((), (RefusedField(1, errors.TARGET_GONE.code),)))
+        await talk.listen()
+
+    async def second(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await soon(go.wait())
+        await talk.say(welcome())
+        [message] = (await talk.expect(Send)).messages
+        assert (message.number, message.body) == (2, b"hello")
+        await talk.say(Answers((AcceptedField(2, 1, False),), ()))
+        await talk.listen()
+
+    go, store = asyncio.Event(), tmp_path / "store.db"
+    async with peer(first, second) as url:
+        async with connect(url, token="t", store=store) as device:
+            with pytest.raises(SendRefused):
+                await soon(device.send("club", b"hello"))
+            [refused] = await device.pending()
+        async with connect(url, store=store) as device:
+            sending = asyncio.ensure_future(device.resend(refused.ticket))
+
+            async def queued() -> bool:
+                return [each.number for each in await device.pending()] == [2]
+
+            await until(queued)
+            go.set()
+            assert await soon(sending) == Accepted(2, 1, False)
 
 
 async def test_a_cancelled_send_stays_in_the_outbox() -> None:

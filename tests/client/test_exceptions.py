@@ -5,7 +5,17 @@ import re
 
 from syncd import errors
 from syncd.client import exceptions
-from syncd.client.exceptions import ClientError, Fenced, SendRefused, ServerSkipped, StoreMismatch
+from syncd.client.exceptions import (
+    ClientError,
+    Closed,
+    Fenced,
+    SendRefused,
+    ServerSkipped,
+    Stopped,
+    StoreMismatch,
+    exception_for,
+)
+from syncd.protocol import client_commands as commands
 
 
 def test_the_docstring_draws_the_tree() -> None:
@@ -23,3 +33,15 @@ def test_texts_say_what_happened() -> None:
     assert "9 entries would" in str(ServerSkipped(None, 9, 9))
     assert "after 5: 1 entry would" in str(ServerSkipped(4, 5, 1))
     assert "a/1" in str(StoreMismatch("a/1", "b/2"))
+
+
+def test_every_end_of_a_device_has_its_exception() -> None:
+    assert type(exception_for(commands.Requested())) is Closed
+    assert type(exception_for(commands.Skipped(4, 9, 5))) is ServerSkipped
+    assert type(exception_for(commands.Mismatch("a/1", "b/2"))) is StoreMismatch
+    assert type(exception_for(commands.Ended(errors.OUT_OF_TURN))) is Stopped
+    fenced = exception_for(commands.Ended(errors.FENCED, "a"))
+    assert isinstance(fenced, Fenced)
+    assert fenced.instance == "a"
+    fault = OSError("the disk is gone")
+    assert exception_for(fault) is fault

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from syncd.client import StoreUnusable, connect
+from syncd.client import SendRefused, StoreUnusable, connect
 from syncd.client.memory_store import MemoryStore
 from syncd.client.store import Result, Shelf
 from tests.client.conftest import Server
@@ -42,6 +42,23 @@ async def test_what_is_queued_together_is_one_transaction(server: Server) -> Non
         assert [outcome.number for outcome in outcomes] == list(range(1, 51))
         assert len(store.enqueued) < 5
         assert sum(store.enqueued) == 50
+
+
+async def test_what_is_sent_again_keeps_its_place_among_what_is_queued(server: Server) -> None:
+    store = Watched()
+    async with connect(server.url, token=await server.token("alice"), store=store) as device:
+        with pytest.raises(SendRefused):
+            await soon(device.send("club", b"too early"))
+        [refused] = await device.pending()
+        await soon(device.create_group("club", []))
+        before, again, after = await soon(
+            asyncio.gather(
+                device.send("club", b"before"),
+                device.resend(refused.ticket),
+                device.send("club", b"after"),
+            )
+        )
+        assert (before.number, again.number, after.number) == (3, 4, 5)
 
 
 @pytest.mark.parametrize(

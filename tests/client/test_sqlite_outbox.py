@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from syncd import errors
 from syncd.client.sqlite_shelf import SqliteShelf
 from syncd.client.store import PendingState
-from syncd.model import Accepted, Refused
+from syncd.membership import Action, Change, write_change
+from syncd.model import Accepted, Kind, Refused
 from syncd.protocol import client_commands as commands
 from syncd.protocol.client_events import Echo, Mark
 from tests.client.shelves import INSTANCE, SERVER, begun, entry, outgoing, stores
-from tests.protocol.client_plays import EPOCH, NEW_EPOCH, OWN, reset, verdict
+from tests.protocol.client_plays import ALICE, EPOCH, NEW_EPOCH, OWN, reset, verdict
 
 
 @contextmanager
@@ -56,6 +59,18 @@ def test_what_was_refused_before_a_restart_is_not_put_back_after_it(tmp_path: Pa
         again = reset(epoch=EPOCH, floor=0, start=0, head=0, sent=0)
         taken = shelf.take_verdict(commands.TakeVerdict(again, 0))
         assert [each.number for each in taken.outbox] == [2, 3]
+
+
+def test_what_came_back_too_early_before_a_restart_is_sent_again_after_it(tmp_path: Path) -> None:
+    with opened(tmp_path / "store.db") as shelf:
+        lost(shelf)
+        early = tuple(Refused(number, errors.NOT_A_MEMBER) for number in (1, 2, 3))
+        shelf.store_answers(commands.StoreAnswers(early))
+    with opened(tmp_path / "store.db") as shelf:
+        added = write_change(Change(Action.ADD, (ALICE,)))
+        joins = msgspec.structs.replace(entry(90), kind=Kind.SYSTEM, body=added)
+        done = shelf.store_batch(stores(0, joins, epoch=NEW_EPOCH))
+        assert [each.number for each in done.resent] == [4, 5], "3 was never accepted"
 
 
 def test_tickets_and_instances_are_never_given_again(tmp_path: Path) -> None:

@@ -12,8 +12,18 @@ from hypothesis import strategies as st
 
 from syncd import errors
 from syncd.client.exceptions import StoreMismatch
-from syncd.client.store import INSTANCES_MAX, Kept, OldEntry, PendingState, Shelf, entry_of
-from syncd.model import Accepted, Identity, Refused
+from syncd.client.store import (
+    INSTANCES_MAX,
+    Kept,
+    OldEntry,
+    Outgoing,
+    PendingState,
+    Shelf,
+    entry_of,
+    joined,
+)
+from syncd.membership import Action, Change, write_change
+from syncd.model import Accepted, AccountId, ConversationId, Identity, Kind, Refused
 from syncd.protocol import client_commands as commands
 from syncd.protocol.client_events import Echo, Loaded, Mark, Marked
 from syncd.protocol.outbox import message_of
@@ -244,6 +254,130 @@ def test_a_refused_message_stays_until_it_is_forgotten(shelf: Shelf) -> None:
     assert states(shelf) == []
 
 
+def test_a_refused_message_becomes_a_new_one(shelf: Shelf) -> None:
+    first, second = shelf.enqueue([outgoing(b"one"), outgoing(b"two")]).tickets
+    assert shelf.resend(first) is None, "it waits"
+    answer(shelf, Refused(1, errors.NOT_A_MEMBER), Accepted(2, 5, False))
+    assert shelf.resend(second) is None, "it is accepted"
+    again = shelf.resend(first)
+    assert again is not None
+    assert again.tickets == (second + 1,)
+    assert [(each.number, each.body) for each in again.messages] == [(3, b"one")]
+    assert states(shelf) == [(2, ACCEPTED), (3, WAITING)]
+    assert shelf.pending()[1].outgoing == outgoing(b"one")
+    assert shelf.resend(first) is None
+    answer(shelf, Refused(1, errors.NOT_A_MEMBER))
+    assert take(shelf, verdict(start=0, floor=0, sent=3)).outbox == again.messages
+
+
+def test_what_is_about_a_message_that_is_sent_again_is_about_the_new_one(shelf: Shelf) -> None:
+    edits = [
+        Outgoing(Kind.EDIT, outgoing().conversation, Identity(device, 1), b"edited")
+        for device in (OWN, OTHER)
+    ]
+    tickets = shelf.enqueue([outgoing(), *edits, edits[0]]).tickets
+    answer(shelf, *(Refused(number, errors.TARGET_GONE) for number in (1, 2, 3)))
+    assert shelf.resend(tickets[0]) is not None
+    targets = [each.outgoing.target for each in shelf.pending()]
+    # What waits may be under way as it is: its content must not change any more.
+    assert targets == [Identity(OWN, 5), Identity(OTHER, 1), Identity(OWN, 1), None]
+    again = shelf.resend(tickets[1])
+    assert again is not None
+    assert again.messages[0].target == Identity(OWN, 5)
+
+
+# ---------------------------------------------------------------- what came back too early
+
+CLUB, CHOIR = ConversationId("club"), ConversationId("choir")
+
+
+def change(
+    group: ConversationId, action: Action, *members: str, by: str = "carol", number: int = 90
+) -> frames.Entry:
+    body = write_change(Change(action, tuple(map(AccountId, members))))
+    return frames.Entry(Kind.SYSTEM, group, AccountId(by), OTHER, number, None, 0, body)
+
+
+def too_early(shelf: Shelf) -> list[int]:
+    """A restore loses own messages 1 to 6, and all but the last are refused when they come back;
+    7 is new and refused alike. The tickets of them all."""
+    edit = Outgoing(Kind.EDIT, CLUB, Identity(OWN, 2), b"edited")
+    sent = [Outgoing(1, CHOIR, None, b"1"), Outgoing(1, CLUB, None, b"2"), edit]
+    sent += [Outgoing(1, CLUB, None, b"%d" % number) for number in (4, 5, 6)]
+    shelf.enqueue(sent)
+    answer(shelf, *(Accepted(number, number, False) for number in range(1, 7)))
+    entries = [
+        frames.Entry(each.kind, each.conversation, ALICE, OWN, number, each.target, 0, each.body)
+        for number, each in enumerate(sent[:4], 1)
+    ]
+    shelf.store_batch(stores(0, *entries, echoes=tuple(Echo(each, each) for each in range(1, 5))))
+    taken = take(shelf, reset(floor=0, start=0, head=0, sent=0))
+    assert [each.number for each in taken.outbox] == [1, 2, 3, 4, 5, 6]
+    shelf.enqueue([Outgoing(1, CLUB, None, b"7")])
+    codes = {4: errors.FORBIDDEN}
+    early = [Refused(number, codes.get(number, errors.NOT_A_MEMBER)) for number in (1, 2, 3, 4, 5)]
+    answer(shelf, *early, Accepted(6, 1, False), Refused(7, errors.NOT_A_MEMBER))
+    return [each.ticket for each in shelf.pending()]
+
+
+def test_when_the_group_is_back_what_came_too_early_is_sent_again(shelf: Shelf) -> None:
+    too_early(shelf)
+    back = stores(0, change(CLUB, Action.CREATE, ALICE), epoch=NEW_EPOCH)
+    resent = shelf.store_batch(back).resent
+    assert [(each.number, each.body) for each in resent] == [(8, b"2"), (9, b"edited"), (10, b"5")]
+    assert [each.target for each in resent] == [None, Identity(OWN, 8), None]
+    refused = {number for number, state in states(shelf) if state is REFUSED}
+    assert refused == {1, 4, 7}, "another group, another code, and one that no restore had lost"
+    # The old entries stay what they are, and their identities never return.
+    assert [number for number, _ in marks(shelf)] == [1, 2, 3, 4]
+    again = take(shelf, reset(epoch=EPOCH, floor=0, start=0, head=0, sent=0))
+    assert [each.number for each in again.outbox] == [6, 8, 9, 10]
+
+
+def test_it_is_sent_again_once(shelf: Shelf) -> None:
+    too_early(shelf)
+    back = change(CLUB, Action.ADD, ALICE)
+    assert len(shelf.store_batch(stores(0, back, epoch=NEW_EPOCH)).resent) == 3
+    answer(shelf, Refused(8, errors.NOT_A_MEMBER))
+    assert shelf.store_batch(stores(1, back, epoch=NEW_EPOCH)).resent == ()
+    assert (8, REFUSED) in states(shelf)
+
+
+def test_a_refused_message_is_not_taken_for_accepted_where_a_restore_is_undone(
+    shelf: Shelf,
+) -> None:
+    too_early(shelf)
+    before = [state for state in states(shelf) if state[1] is REFUSED]
+    take(shelf, reset(epoch=EPOCH, floor=0, start=0, head=9, sent=6))
+    assert [state for state in states(shelf) if state[1] is REFUSED] == before
+
+
+ERASED = msgspec.structs.replace(change(CLUB, Action.CREATE, ALICE), body=None)
+FOREIGN = msgspec.structs.replace(change(CLUB, Action.CREATE, ALICE), body=b'{"action":"merge"}')
+MESSAGE = msgspec.structs.replace(change(CLUB, Action.CREATE, ALICE), kind=Kind.MESSAGE)
+
+
+@pytest.mark.parametrize(
+    ("seen", "groups"),
+    [
+        (change(CLUB, Action.CREATE, by=ALICE), {CLUB}),
+        (change(CLUB, Action.CREATE, "bob", ALICE), {CLUB}),
+        (change(CLUB, Action.ADD, ALICE), {CLUB}),
+        (change(CLUB, Action.ADD, "bob", by=ALICE), set()),
+        (change(CLUB, Action.CREATE, "bob"), set()),
+        (change(CLUB, Action.REMOVE, ALICE), set()),
+        (change(CLUB, Action.LEAVE, by=ALICE), set()),
+        (ERASED, set()),
+        (FOREIGN, set()),
+        (MESSAGE, set()),
+    ],
+)
+def test_which_entries_take_an_account_into_a_group(
+    seen: frames.Entry, groups: set[ConversationId]
+) -> None:
+    assert joined([entry(1), seen], ALICE) == groups
+
+
 # ---------------------------------------------------------------- verdicts
 
 
@@ -427,7 +561,11 @@ SMALL = st.integers(0, 6)
 STEP = st.one_of(
     st.tuples(st.just("enqueue"), st.integers(1, 3)),
     st.tuples(st.just("batch"), st.lists(st.tuples(st.booleans(), SMALL), min_size=1, max_size=5)),
-    st.tuples(st.just("answer"), SMALL, st.sampled_from(["accept", "trimmed", "refuse"])),
+    st.tuples(
+        st.just("answer"), SMALL, st.sampled_from(["accept", "trimmed", "refuse", "too early"])
+    ),
+    st.tuples(st.just("join")),
+    st.tuples(st.just("resend"), SMALL),
     st.tuples(st.just("handed"), SMALL),
     st.tuples(st.just("welcome"), SMALL, SMALL, SMALL),
     st.tuples(st.just("truncated"), SMALL, SMALL, SMALL),
@@ -452,7 +590,8 @@ class Life:
         return result, self.shelf.pending(), self.shelf.old(), bodies(self.shelf, self.era)
 
     def enqueue(self, count: int) -> object:
-        return self.shelf.enqueue([outgoing(bytes([each])) for each in range(count)])
+        about = Outgoing(Kind.EDIT, outgoing().conversation, Identity(OWN, count), b"edited")
+        return self.shelf.enqueue([about, *(outgoing(bytes([each])) for each in range(1, count))])
 
     def batch(self, drawn: list[tuple[bool, int]]) -> object:
         if self.seq is None:
@@ -470,9 +609,22 @@ class Life:
 
     def answer(self, number: int, how: str) -> object:
         outcome: Accepted | Refused = Accepted(number + 1, None if how == "trimmed" else 4, False)
-        if how == "refuse":
-            outcome = Refused(number + 1, errors.CONFLICT)
+        if how in ("refuse", "too early"):
+            code = errors.CONFLICT if how == "refuse" else errors.NOT_A_MEMBER
+            outcome = Refused(number + 1, code)
         return self.shelf.store_answers(commands.StoreAnswers((outcome,)))
+
+    def join(self) -> object:
+        """Into the one conversation that there is here."""
+        if self.seq is None:
+            return None
+        into = change(outgoing().conversation, Action.ADD, ALICE)
+        command = stores(self.seq, into, handed=self.handed, epoch=self.epoch)
+        self.seq += 1
+        return self.shelf.store_batch(command)
+
+    def resend(self, ticket: int) -> object:
+        return self.shelf.resend(ticket)
 
     def forget(self, ticket: int) -> object:
         return self.shelf.forget(ticket)

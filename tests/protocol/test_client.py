@@ -117,6 +117,13 @@ def test_marks_and_numbers_are_reported() -> None:
     stage.end()
 
 
+def test_what_the_store_queues_with_a_batch_is_sent() -> None:
+    stage = play(State.SYNCING)
+    stage >> batch(10, entry(1)) << commands.StoreBatch(*[ANYTHING] * 5)
+    stage >> events.BatchStored(at(11), (), None, (message(5), message(6))) << send(5, 6)
+    stage.end()
+
+
 def test_frames_that_come_while_the_verdict_is_taken_are_held() -> None:
     stage = play(State.JUDGING)
     stage >> batch(10, entry(1))
