@@ -44,69 +44,57 @@ def _read_page(connection: sqlite3.Connection, request: ReadRequest) -> Page:
     log = find_log(connection, request.account)
     if log is None:
         log = LogRow(0, request.account, UNKNOWN_EPOCH, 0, chain.GENESIS, 0, chain.GENESIS, 0, 0)
-    floor_chain = chain.shown(log.floor_link)
-    to, at, size = request.after, floor_chain, 0
+    after, floor_chain = request.after, chain.shown(log.floor_link)
+    if not log.floor <= after < log.head:
+        return Page(log.epoch, log.floor, floor_chain, log.head, after, floor_chain, b"")
+    to, size = after, 0
     pieces: list[bytes] = []
-    if log.floor <= request.after < log.head:
-        # The running checksum at the start of what is not verified yet, and where that is.
-        begun, verified = _sum_at(connection, log, request.after), 0
-        sealed = checksum.sealed(begun, Chain(at))
-        rows = connection.execute(_SQL["entries_after"], (log.log, request.after))
-        for seq, shown, sealed_here, header, body in rows:
-            size += len(header) + len(body)
-            if pieces and size > request.bytes_max:
-                break
-            if seq != to + 1:
-                raise damaged(log.account, f"entry {to + 1} is missing")
-            if body == ERASED:
-                ended = checksum.opened(sealed, Chain(at))
-                _verify(connection, log, request.after, pieces[verified:], begun, ended)
-                begun, verified = checksum.opened(sealed_here, shown), len(pieces) + 2
-            to, at, sealed = seq, shown, sealed_here
-            pieces += (header, body)
-        else:
-            if to != log.head:
-                raise damaged(log.account, f"entry {to + 1} is missing")
-        rows.close()
-        ended = checksum.opened(sealed, Chain(at))
-        _verify(connection, log, request.after, pieces[verified:], begun, ended)
-    return Page(log.epoch, log.floor, floor_chain, log.head, to, Chain(at), b"".join(pieces))
+    rows = connection.execute(_SQL["page"], (log.log, after))
+    for seq, encoded in rows:
+        size += len(encoded)
+        if size > request.bytes_max and pieces:
+            break
+        pieces.append(encoded)
+        to = seq
+    else:
+        _require(log, to == log.head, to + 1)
+    rows.close()
+    entries = b"".join(pieces)
+    ended, at = _sum_at(connection, log, to)
+    whole = checksum.extend(_sum_at(connection, log, after)[0], entries) == ended
+    if not whole or to - after != len(pieces):
+        _look_at_each(connection, log, after, to)
+    return Page(log.epoch, log.floor, floor_chain, log.head, to, at, entries)
 
 
-def _sum_at(connection: sqlite3.Connection, log: LogRow, seq: Seq) -> int:
+def _sum_at(connection: sqlite3.Connection, log: LogRow, seq: Seq) -> tuple[int, Chain]:
+    """The running checksum at `seq`, and the chain that it seals."""
     if seq == log.floor:
-        return log.floor_sum
+        return log.floor_sum, chain.shown(log.floor_link)
     row = connection.execute(_SQL["sum_at"], (log.log, seq)).fetchone()
-    if row is None:
+    _require(log, row is not None, seq)
+    return checksum.opened(*row), row[1]
+
+
+def _require(log: LogRow, there: bool, seq: Seq) -> None:
+    if not there:
         raise damaged(log.account, f"entry {seq} is missing")
-    return checksum.opened(*row)
 
 
-def _verify(
-    connection: sqlite3.Connection,
-    log: LogRow,
-    after: Seq,
-    pieces: list[bytes],
-    begun: int,
-    ended: int,
-) -> None:
-    if checksum.extend(begun, b"".join(pieces)) != ended:
-        seq = _misfit(connection, log, after)
-        raise damaged(log.account, f"the checksum at or before entry {seq} does not fit")
-
-
-def _misfit(connection: sqlite3.Connection, log: LogRow, after: Seq) -> Seq:
-    """The first entry that does not continue the checksum: the same from wherever one reads, so
-    that one damage is told as one."""
-    running = _sum_at(connection, log, after)
-    for seq, shown, sealed, header, body in connection.execute(
-        _SQL["entries_after"], (log.log, after)
+def _look_at_each(connection: sqlite3.Connection, log: LogRow, after: Seq, to: Seq) -> None:
+    """What a page is that its checksum as a whole does not confirm: it holds erased entries, after
+    which the checksum begins anew, or damage. Names the first damaged entry, the same from wherever
+    one reads, so that one damage is told as one."""
+    seq, running = after, _sum_at(connection, log, after)[0]
+    for here, shown, sealed, header, body in connection.execute(
+        _SQL["entries_between"], (log.log, after, to)
     ):
-        ended = checksum.opened(sealed, shown)
+        _require(log, here == seq + 1, seq + 1)
+        seq, ended = here, checksum.opened(sealed, shown)
         if body != ERASED and checksum.extend(running, header + body) != ended:
-            return int(seq)
+            raise damaged(log.account, f"the checksum at or before entry {seq} does not fit")
         running = ended
-    return after
+    _require(log, seq == to, seq + 1)
 
 
 def read_heads(
@@ -155,7 +143,7 @@ def _trim(connection: sqlite3.Connection, account: AccountId, before: Seq) -> Se
             raise damaged(account, f"entry {seq} does not continue the chain")
     if seq != floor:
         raise damaged(account, f"entry {seq + 1} is missing")
-    floor_sum = _sum_at(connection, log, floor)
+    floor_sum, _ = _sum_at(connection, log, floor)
     (arrival,) = connection.execute(_SQL["last_arrival"]).fetchone()
     connection.execute(_SQL["save_meta"], ("trimmed_at", str(arrival)))
     connection.execute(_SQL["drop_entries"], (log.log, floor))

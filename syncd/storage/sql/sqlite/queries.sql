@@ -52,8 +52,13 @@ SELECT max(coalesce((SELECT max(arrival) FROM entries), 0),
 -- name: by_identity
 SELECT seq, header FROM entries WHERE sender = ? AND number = ? AND log = ?;
 
--- name: entries_after
-SELECT seq, chain, sum, header, body FROM entries WHERE log = ? AND seq > ? ORDER BY seq;
+-- name: page
+-- In one piece, as it is sent. What || gives is text to SQLite, though not a byte changes.
+SELECT seq, CAST(header || body AS BLOB) FROM entries WHERE log = ? AND seq > ? ORDER BY seq;
+
+-- name: entries_between
+SELECT seq, chain, sum, header, body FROM entries
+WHERE log = ? AND seq > ? AND seq <= ? ORDER BY seq;
 
 -- name: sum_at
 SELECT sum, chain FROM entries WHERE log = ? AND seq = ?;
