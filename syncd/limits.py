@@ -245,6 +245,15 @@ more often than a fifth of all entries grows old within an hour."""
 RETAIN_DAYS_MAX = 36_500
 """A hundred years: what is longer means "for ever", and that is 0."""
 
+RETAIN_ENTRIES_MAX = 10**12 - 1
+"""As many digits as the setting takes; no log grows so long, and a store's integers hold it."""
+
+TRIM_UNASKED_ENTRIES = 100
+"""A command that drops no more from a log does so at once: what is so small was looked at."""
+
+TRIM_UNASKED_PERCENT_MAX = 50
+"""Of a longer log: a seq that drops the larger part is mistyped more often than it is meant."""
+
 assert BODY_BYTES_MAX * 4 // 3 + 2048 <= CLIENT_FRAME_BYTES_MAX, "a largest body fits a JSON frame"
 assert ENTRY_BYTES_MAX <= WINDOW_BYTES_MIN, "a window always has room for one entry"
 assert ENTRY_BYTES_MAX <= BATCH_BYTES_MAX <= WINDOW_BYTES_MAX

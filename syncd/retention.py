@@ -17,6 +17,7 @@ from typing import TypeAlias
 from syncd.limits import (
     CLOCK_TICK_S,
     RETAIN_DAYS_MAX,
+    RETAIN_ENTRIES_MAX,
     SWEEP_DROP_PERCENT_MAX,
     SWEEP_INTERVAL_S,
 )
@@ -149,15 +150,46 @@ class Retention:
     async def keep(self, account: AccountId, entries: int | None, days: int | None) -> Facts:
         """How much of the account's log is kept from now on; the next pass acts on it.
 
-        None is the default of the service, 0 everything. Raises KeyError for an unknown account,
-        ValueError for what is negative or no number of days, and StorageError.
+        None leaves what was set, 0 is everything. Answers as `rule`. Raises KeyError for an unknown
+        account, ValueError for what is negative or too large, and StorageError.
         """
-        if entries is not None and entries < 0:
-            raise ValueError("How many entries are kept is 0 (all) or more.")
+        if entries is not None and not 0 <= entries <= RETAIN_ENTRIES_MAX:
+            raise ValueError(f"How many entries are kept is 0 (all) to {RETAIN_ENTRIES_MAX}.")
         if days is not None and not 0 <= days <= RETAIN_DAYS_MAX:
             raise ValueError(f"How many days are kept is 0 (for ever) to {RETAIN_DAYS_MAX}.")
-        await self._keeping.keep(account, entries, None if days is None else days * DAY_MS)
-        return {"account": account, "entries": entries, "days": days}
+        async with self._one_at_a_time:
+            before = await self._keeping.kept_for(account)
+            await self._keeping.keep(
+                account,
+                before.entries if entries is None else entries,
+                before.age_ms if days is None else days * DAY_MS,
+            )
+        return await self.rule(account)
+
+    async def keep_default(self, account: AccountId) -> Facts:
+        """As much is kept from now on as the service keeps by default; answers as `rule`.
+
+        Raises KeyError for an unknown account, and StorageError.
+        """
+        async with self._one_at_a_time:
+            await self._keeping.keep(account, None, None)
+        return await self.rule(account)
+
+    async def rule(self, account: AccountId) -> Facts:
+        """How much of the account's log is kept.
+
+        Facts: `account`; `entries` and `days` that were set for it, None where the default holds;
+        `default_entries` and `default_days` of the service. 0 is everything. Raises KeyError for an
+        unknown account, and StorageError.
+        """
+        entries, age_ms = await self._keeping.kept_for(account)
+        return {
+            "account": account,
+            "entries": entries,
+            "days": None if age_ms is None else age_ms // DAY_MS,
+            "default_entries": self._default.entries,
+            "default_days": self._default.age_ms // DAY_MS,
+        }
 
     # -------------------------------------------------------- the clock
 

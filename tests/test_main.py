@@ -67,7 +67,7 @@ def test_json_is_for_machines(run: Callable[..., Ran]) -> None:
     [listed] = json.loads(out)["devices"]
     assert (listed["device"], listed["name"]) == (made["device"], "PC1")
     _, out, _ = run("trim", "alice", "--before", "1", "--json")
-    assert json.loads(out) == {"account": "alice", "floor": 0}
+    assert json.loads(out) == {"account": "alice", "floor": 0, "dropped": 0}
     _, out, _ = run("key", "shop", "--json")
     assert json.loads(out)["key"].startswith("sk_")
     _, out, _ = run("revoke", made["device"], "--json")
@@ -110,6 +110,10 @@ def test_version(run: Callable[..., Ran]) -> None:
         (("devices", "a b"), "An account id is"),
         (("trim", "nobody", "--before", "1"), "The account does not exist."),
         (("trim", "alice", "--before", "0"), "A log begins with seq 1."),
+        (("trim", "alice", "--before", "2"), "The head is 0; --before is at most 1."),
+        (("erase", "nobody", "1"), "The account does not exist."),
+        (("erase", "alice", "1"), "The log of alice holds no entry 1."),
+        (("retain", "nobody"), "The account does not exist."),
         (("token", "a~b", "--device-name", "PC1", "--platform", "pc"), "An account id is"),
         (("key", "shop"), "A key of this name exists."),
     ],
@@ -133,6 +137,7 @@ def test_what_is_declined_is_one_sentence(
         ("serve", "--port", "x"),
         ("serve", "--config", "/nothing.toml"),
         ("devices", "alice", "--data", ""),
+        ("retain", "alice", "--default", "--days", "1"),
     ],
 )
 def test_what_cannot_be_meant_is_one_sentence(

@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from syncd import errors, retention
-from syncd.limits import CLOCK_STOP_S_MAX, IDEMPOTENCY_WINDOW_DAYS, RETAIN_DAYS_MAX
+from syncd.limits import (
+    CLOCK_STOP_S_MAX,
+    IDEMPOTENCY_WINDOW_DAYS,
+    RETAIN_DAYS_MAX,
+    RETAIN_ENTRIES_MAX,
+)
 from syncd.model import AccountId, Seq, Work
 from syncd.persisted_clock import ClockReading
 from syncd.retention import DAY_MS, Retention, kept
@@ -124,18 +129,45 @@ async def test_an_account_has_a_rule_of_its_own(storage: Storage) -> None:
     operator = Operator(storage, kept(9, 0))
     await fill(storage, 1, 10)
     kept_facts = await operator.retention.keep(ALICE, 0, None)
-    assert kept_facts == {"account": ALICE, "entries": 0, "days": None}
+    assert kept_facts == {
+        "account": ALICE,
+        "entries": 0,
+        "days": None,
+        "default_entries": 9,
+        "default_days": 0,
+    }
     await operator.retention.sweep()
     assert await operator.floors() == (0, 1)
     await operator.retention.keep(ALICE, 8, 30)
     await operator.retention.sweep()
     assert await operator.floors() == (2, 1)
-    await operator.retention.keep(ALICE, None, None)
+    await operator.retention.keep_default(ALICE)
     await operator.retention.sweep()
     assert await operator.floors() == (2, 1)
 
 
-@pytest.mark.parametrize(("entries", "days"), [(-1, 0), (0, -1), (0, RETAIN_DAYS_MAX + 1)])
+async def test_what_is_not_given_is_kept_as_it_was(storage: Storage) -> None:
+    operator = Operator(storage, kept(9, 7))
+    told = []
+    for entries, days in ((None, 30), (5, None), (None, None), (0, None), (None, 0)):
+        told.append(await operator.retention.keep(ALICE, entries, days))
+        assert await operator.retention.rule(ALICE) == told[-1]
+    told.append(await operator.retention.keep_default(ALICE))
+    assert [(each["entries"], each["days"]) for each in told] == [
+        (None, 30),
+        (5, 30),
+        (5, 30),
+        (0, 30),
+        (0, 0),
+        (None, None),
+    ]
+    assert {(each["default_entries"], each["default_days"]) for each in told} == {(9, 7)}
+
+
+@pytest.mark.parametrize(
+    ("entries", "days"),
+    [(-1, 0), (RETAIN_ENTRIES_MAX + 1, 0), (0, -1), (0, RETAIN_DAYS_MAX + 1)],
+)
 async def test_rules_that_cannot_be_meant(
     storage: Storage, entries: int | None, days: int | None
 ) -> None:
@@ -146,6 +178,10 @@ async def test_rules_that_cannot_be_meant(
 async def test_a_rule_for_nobody(storage: Storage) -> None:
     with pytest.raises(KeyError):
         await Operator(storage).retention.keep(NOBODY, 1, 1)
+    with pytest.raises(KeyError):
+        await Operator(storage).retention.keep_default(NOBODY)
+    with pytest.raises(KeyError):
+        await Operator(storage).retention.rule(NOBODY)
 
 
 async def test_a_device_that_is_far_behind_holds_up_nobody(storage: Storage) -> None:

@@ -24,13 +24,14 @@ def show_answer(given: argparse.Namespace, facts: Mapping[str, Any]) -> None:
             note(f"device {facts['device']} of {facts['account']} is revoked")
             text = facts["device"]
         case "trim":
-            note(f"the log of {facts['account']} now begins after seq {facts['floor']}")
+            begins = f"begins after seq {facts['floor']}"
+            if facts["dropped"]:
+                note(f"the log of {facts['account']} now {begins}")
+            else:
+                note(f"nothing was dropped: the log of {facts['account']} {begins} as before")
             text = str(facts["floor"])
         case "retain":
-            text = (
-                f"{facts['account']}: {_amount(facts['entries'], 'entries')},"
-                f" {_amount(facts['days'], 'days')}"
-            )
+            text = f"{facts['account']}: {_kept(facts, 'entries')}, {_kept(facts, 'days')}"
         case "sweep":
             text = _swept(facts)
         case "erase":
@@ -71,10 +72,12 @@ def rows(devices: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _amount(count: int | None, unit: str) -> str:
-    if count is None:
-        return f"{unit} as the service keeps by default"
-    return f"all {unit}" if count == 0 else f"{count} {unit}"
+def _kept(facts: Mapping[str, Any], unit: str) -> str:
+    own, default = facts[unit], facts[f"default_{unit}"]
+    count = default if own is None else own
+    everything = "all entries" if unit == "entries" else "for ever"
+    amount = f"{count} {unit}" if count else everything
+    return f"{amount} (the service's default)" if own is None else amount
 
 
 def _swept(facts: Mapping[str, Any]) -> str:
@@ -95,4 +98,4 @@ def _erased(facts: Mapping[str, Any]) -> str:
     for edit in facts["edits"]:
         done = "erased, too" if facts["edits_erased"] else "NOT erased: it holds a text of its own"
         note(f"edit {edit['device']}/{edit['number']}, entry {edit['seq']}: {done}")
-    return f"erased in {facts['logs']} logs"
+    return f"erased in {facts['logs']} logs" if facts["logs"] else "was erased already"

@@ -48,11 +48,11 @@ def request_of(given: argparse.Namespace) -> admin.Request:
         case "revoke":
             return admin.Revoke(given.device)
         case "trim":
-            return admin.Trim(given.account, given.before)
+            return admin.Trim(given.account, given.before, given.anyway)
         case "retain":
-            if given.default is not (given.entries is None and given.days is None):
-                raise CommandFailed(USAGE, "Give --entries, --days or both; or else --default.")
-            return admin.Retain(given.account, given.entries, given.days)
+            if given.default and not (given.entries is None and given.days is None):
+                raise CommandFailed(USAGE, "--default sets both; give no other number with it.")
+            return admin.Retain(given.account, given.entries, given.days, given.default)
         case "sweep":
             return admin.Sweep(given.anyway)
         case "erase":

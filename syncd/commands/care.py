@@ -35,6 +35,7 @@ from syncd.storage.check import check_file
 from syncd.storage.database_file import (
     DATABASE_NAME,
     free_name,
+    insist_on_new,
     read_only,
     sync_file,
     sync_folder,
@@ -61,12 +62,20 @@ def care(given: argparse.Namespace, config: Config) -> int:
     except Declined as declined:
         raise CommandFailed(DECLINED, str(declined)) from None
     except OSError as error:
-        raise CommandFailed(DECLINED, f"{error.strerror or error}: {error.filename}.") from None
+        raise CommandFailed(DECLINED, _sentence(error)) from None
     except sqlite3.OperationalError as error:  # no room, no right: nothing about what is stored
         raise CommandFailed(UNREACHABLE, f"The store failed: {error}.") from None
     except (sqlite3.Error, StorageError) as error:
         raise CommandFailed(DAMAGED, f"The store cannot be read: {error}.") from None
     raise AssertionError(given.command)
+
+
+def _sentence(error: OSError) -> str:
+    if error.strerror is None:
+        return f"{error}."  # a sentence of our own
+    # Of two names the second is the one that could not be taken.
+    place = error.filename2 or error.filename
+    return f"{error.strerror}." if place is None else f"{error.strerror}: {place}."
 
 
 def _store(config: Config) -> Path:
@@ -107,9 +116,10 @@ def _lines(report: Report) -> list[str]:
 def summary(report: Report) -> str:
     """What a check has come to, in one line."""
     found = len(report.findings) + report.unlisted
+    findings = "1 finding" if found == 1 else f"{found} findings"
     return (
         f"{report.logs} logs, {report.entries} entries ({report.erased} erased),"
-        f" {report.devices} devices: {'sound' if report.sound else f'DAMAGED, {found} findings'}"
+        f" {report.devices} devices: {'sound' if report.sound else f'DAMAGED, {findings}'}"
     )
 
 
@@ -166,6 +176,7 @@ def _restore(given: argparse.Namespace, config: Config) -> int:
         "every log has a new epoch: each device is told so, keeps what it holds, and sends again"
         " what was accepted from it after the copy was made; what no device holds any more is lost"
     )
+    note("bodies that were erased after the copy was made are back: erase them again")
     show(facts, text, as_json=given.json)
     return DONE
 
@@ -215,12 +226,17 @@ def _output(name: str | None) -> Iterator[BinaryIO]:
     if name is None:
         if sys.stdout.isatty():
             raise CommandFailed(USAGE, "The stream is no text: give --output, or redirect it.")
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            _let_go_of_standard_output()
+            raise CommandFailed(
+                DECLINED, "Whoever read the stream went away; it is cut off."
+            ) from None
         return
     target = Path(name)
-    if os.path.lexists(target):
-        raise CommandFailed(DECLINED, f"{target} exists.")
+    insist_on_new(target)
     unfinished = free_name(target, "unfinished")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -231,3 +247,10 @@ def _output(name: str | None) -> Iterator[BinaryIO]:
         sync_folder(target.parent)
     finally:
         unfinished.unlink()
+
+
+def _let_go_of_standard_output() -> None:
+    """What is still in its buffer would be written, and fail again, when the process ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

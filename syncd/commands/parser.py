@@ -10,23 +10,33 @@ from typing import TypeAlias
 from syncd import __version__
 from syncd.commands.outcome import EXIT_STATUSES
 from syncd.config import FILE_VARIABLE, Config, flag, shown_default, variable
+from syncd.limits import RETAIN_DAYS_MAX, RETAIN_ENTRIES_MAX
 
 _AddCommand: TypeAlias = Callable[[str, str], argparse.ArgumentParser]
 
+_EVERY_SETTING = tuple(each.name for each in fields(Config))
+_NEW_STORE = ("data", "cursor_scope")
+_RETENTION = ("data", "retain_days", "retain_entries")
+
+_USES = {
+    "serve": _EVERY_SETTING,
+    # They make a store where there is none.
+    "token": _NEW_STORE,
+    "key": _NEW_STORE,
+    "import": _NEW_STORE,
+    # Without a server they go by the defaults that one would have.
+    "retain": _RETENTION,
+    "sweep": _RETENTION,
+    "version": (),
+}
+"""Which settings a command uses, where that is not the data folder alone."""
+
+_SEQ_DIGITS_MAX = 15
+
 
 def parser() -> argparse.ArgumentParser:
-    """The whole command line; --help shows every setting."""
-    settings = argparse.ArgumentParser(add_help=False)
-    group = settings.add_argument_group("settings (a flag, the variable, or a line of --config)")
-    for each in fields(Config):
-        default = shown_default(each) or "none"
-        group.add_argument(
-            flag(each.name),
-            metavar=each.metadata["value"],
-            help=f"{each.metadata['meaning']} [{variable(each.name)}; {default}]",
-        )
-    group.add_argument("--config", metavar="FILE", help=f"a TOML file [{FILE_VARIABLE}; none]")
-
+    """The whole command line; --help of a command shows the settings that it uses, and no other
+    setting may be given to it as a flag."""
     whole = argparse.ArgumentParser(
         prog="syncd",
         description="Multi-device message sync: one log per account, one cursor per device.",
@@ -39,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, text: str) -> argparse.ArgumentParser:
         added: argparse.ArgumentParser = commands.add_parser(
             name,
-            parents=[settings],
+            parents=[_settings(_USES.get(name, ("data",)))],
             help=text,
             description=text,
             epilog=EXIT_STATUSES,
@@ -54,6 +64,36 @@ def parser() -> argparse.ArgumentParser:
     _add_care_commands(command)
     command("version", "print the version")
     return whole
+
+
+def _settings(used: tuple[str, ...]) -> argparse.ArgumentParser:
+    settings = argparse.ArgumentParser(add_help=False)
+    if not used:
+        return settings
+    group = settings.add_argument_group("settings (a flag, the variable, or a line of --config)")
+    for each in fields(Config):
+        if each.name in used:
+            default = shown_default(each) or "none"
+            group.add_argument(
+                flag(each.name),
+                metavar=each.metadata["value"],
+                help=f"{each.metadata['meaning']} [{variable(each.name)}; {default}]",
+            )
+    group.add_argument("--config", metavar="FILE", help=f"a TOML file [{FILE_VARIABLE}; none]")
+    return settings
+
+
+def _whole_number(most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        short = text.isascii() and text.isdigit() and len(text) <= _SEQ_DIGITS_MAX
+        if not (short and int(text) <= most):
+            raise argparse.ArgumentTypeError(f"must be a whole number up to {most}, not {text!r}")
+        return int(text)
+
+    return read
+
+
+_seq = _whole_number(10**_SEQ_DIGITS_MAX - 1)
 
 
 def _add_device_commands(command: _AddCommand) -> None:
@@ -73,23 +113,39 @@ def _add_device_commands(command: _AddCommand) -> None:
 def _add_log_commands(command: _AddCommand) -> None:
     trim = command("trim", "drop an account's entries below a seq")
     trim.add_argument("account", metavar="ACCOUNT")
-    trim.add_argument("--before", metavar="SEQ", type=int, required=True)
-    retain = command("retain", "say how much of an account's log is kept")
+    trim.add_argument(
+        "--before", metavar="SEQ", type=_seq, required=True, help="the first entry that stays"
+    )
+    trim.add_argument("--anyway", action="store_true", help="even where that is most of a long log")
+    retain = command("retain", "set or show how much of an account's log is kept")
     retain.add_argument("account", metavar="ACCOUNT")
     retain.add_argument(
-        "--entries", metavar="COUNT", type=int, help="0: all; not given: the service's default"
+        "--entries",
+        metavar="COUNT",
+        type=_whole_number(RETAIN_ENTRIES_MAX),
+        help="0: all; not given: as before",
     )
     retain.add_argument(
-        "--days", metavar="DAYS", type=int, help="0: for ever; not given: the service's default"
+        "--days",
+        metavar="DAYS",
+        type=_whole_number(RETAIN_DAYS_MAX),
+        help="0: for ever; not given: as before",
     )
-    retain.add_argument("--default", action="store_true", help="both as the service's default")
+    retain.add_argument(
+        "--default", action="store_true", help="both as the service keeps by default"
+    )
     sweep = command("sweep", "drop now what need not be kept any longer")
     sweep.add_argument(
         "--anyway", action="store_true", help="even where that is a large part of the store"
     )
     erase = command("erase", "erase the body of a message in every log that holds it")
     erase.add_argument("account", metavar="ACCOUNT")
-    erase.add_argument("seq", metavar="SEQ", type=int, help="its place in this account's log")
+    erase.add_argument(
+        "seq",
+        metavar="SEQ",
+        type=_seq,
+        help="its place in this account's log: item.seq on a device, [SEQ] on a simulated PC",
+    )
     erase.add_argument("--edits", action="store_true", help="erase its edits, too")
 
 

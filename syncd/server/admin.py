@@ -25,10 +25,11 @@ from syncd.identity import words
 from syncd.identity.devices import Credential, Devices, facts
 from syncd.identity.keys import Keys
 from syncd.identity.words import Declined
-from syncd.model import AccountId
+from syncd.limits import TRIM_UNASKED_ENTRIES, TRIM_UNASKED_PERCENT_MAX
+from syncd.model import AccountId, Kind, ReadRequest
 from syncd.retention import Retention
 from syncd.server.logs import redacted
-from syncd.storage import Storage
+from syncd.storage import UNKNOWN_EPOCH, NotErasable, Storage
 from syncd.storage.sqlite import SqliteStorage
 from syncd.storage.transfer import TransferRefused
 
@@ -44,6 +45,14 @@ _LONG_ANSWER_TIMEOUT_S = 3600.0
 
 _OUR_CLEANUP: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 """Since 3.13 asyncio removes a socket by the name that it was bound to; ours is gone by then."""
+
+_UNERASABLE: dict[int, str] = {
+    Kind.RECALL: "a recall",
+    Kind.DELETE: "a deletion on the own devices",
+    Kind.READ: "a read mark",
+    Kind.SYSTEM: "a change of a group's members",
+}
+"""What an operator is told that an entry is, by its kind."""
 
 Answer: TypeAlias = dict[str, Any]
 
@@ -82,10 +91,11 @@ class Revoke(_Request, frozen=True):
 
 
 class Trim(_Request, frozen=True):
-    """Drop the entries of an account below a seq."""
+    """Drop the entries of an account below a seq, `anyway` even where that is most of its log."""
 
     account: str
     before: int
+    anyway: bool = False
 
 
 class Erase(_Request, frozen=True):
@@ -104,11 +114,15 @@ class Import(_Request, frozen=True):
 
 
 class Retain(_Request, frozen=True):
-    """Say how much of an account's log is kept: None is the default, 0 everything."""
+    """Say how much of an account's log is kept: None leaves what was set, 0 is everything.
+
+    default: forget what was set, and keep what the service keeps; the numbers then say nothing.
+    """
 
     account: str
     entries: int | None = None
     days: int | None = None
+    default: bool = False
 
 
 class Sweep(_Request, frozen=True):
@@ -152,27 +166,41 @@ class Administration:
                 return {"account": account, "devices": [facts(each) for each in found]}
             case Revoke(device):
                 return facts(await self._devices.revoke(device))
-            case Trim(account, before):
-                return await self._trim(words.account_id(account), before)
+            case Trim(account, before, anyway):
+                return await self._trim(words.account_id(account), before, anyway)
             case Erase(account, seq, edits):
                 return await self._erase(words.account_id(account), seq, edits)
             case Import(account, path):
                 return await self._import(words.account_id(account), Path(path))
-            case Retain(account, entries, days):
-                return await self._retain(words.account_id(account), entries, days)
+            case Retain(account):
+                return await self._retain(words.account_id(account), request)
             case Sweep(anyway):
                 return {**await self._retention.sweep(anyway)}
 
-    async def _trim(self, account: AccountId, before: int) -> Answer:
+    async def _trim(self, account: AccountId, before: int, anyway: bool) -> Answer:
         if before < 1:
             raise Declined(errors.BAD_REQUEST, "A log begins with seq 1.")
-        try:
-            floor = await self._storage.trim(account, before)
-        except KeyError:
-            raise Declined(errors.NO_SUCH_ACCOUNT) from None
+        # No log holds anything after -1, so this only tells how the log stands.
+        [stands] = await self._storage.read([ReadRequest(account, -1, 0)])
+        if stands.epoch == UNKNOWN_EPOCH:
+            raise Declined(errors.NO_SUCH_ACCOUNT)
+        if before > stands.head + 1:
+            raise Declined(
+                errors.BAD_REQUEST,
+                f"The head is {stands.head}; --before is at most {stands.head + 1}.",
+            )
+        held, dropped = stands.head - stands.floor, before - 1 - stands.floor
+        too_much = dropped * 100 > held * TRIM_UNASKED_PERCENT_MAX
+        if too_much and held > TRIM_UNASKED_ENTRIES and not anyway:
+            raise Declined(
+                errors.BAD_REQUEST,
+                f"Nothing was dropped: it would have been {dropped} of {held} entries;"
+                " --anyway drops them all the same.",
+            )
+        floor = await self._storage.trim(account, before)
         # Connected devices that stand below the floor are told so in place of a batch.
         self._wake((account,))
-        return {"account": account, "floor": floor}
+        return {"account": account, "floor": floor, "dropped": floor - stands.floor}
 
     async def _erase(self, account: AccountId, seq: int, with_edits: bool) -> Answer:
         try:
@@ -182,8 +210,16 @@ class Administration:
                 for place in edits:
                     await self._storage.erase(account, place)
         except KeyError:
+            if account not in await self._storage.heads([account]):
+                raise Declined(errors.NO_SUCH_ACCOUNT) from None
             raise Declined(
                 errors.BAD_REQUEST, f"The log of {account} holds no entry {seq}."
+            ) from None
+        except NotErasable as refused:
+            what = _UNERASABLE.get(refused.kind, "an entry of another kind")
+            raise Declined(
+                errors.BAD_REQUEST,
+                f"Entry {seq} is {what}, not a message; its body cannot be erased.",
             ) from None
         listed = [
             {"seq": place, "device": each.device, "number": each.number}
@@ -217,9 +253,13 @@ class Administration:
             "head": imported.head,
         }
 
-    async def _retain(self, account: AccountId, entries: int | None, days: int | None) -> Answer:
+    async def _retain(self, account: AccountId, asked: Retain) -> Answer:
         try:
-            return {**await self._retention.keep(account, entries, days)}
+            if asked.default:
+                return {**await self._retention.keep_default(account)}
+            if asked.entries is None and asked.days is None:
+                return {**await self._retention.rule(account)}
+            return {**await self._retention.keep(account, asked.entries, asked.days)}
         except KeyError:
             raise Declined(errors.NO_SUCH_ACCOUNT) from None
         except ValueError as error:

@@ -24,6 +24,7 @@ from syncd.model import (
     Done,
     Epoch,
     Identity,
+    Kind,
     Page,
     ReadRequest,
     Seq,
@@ -59,6 +60,19 @@ class Damaged(StorageError):
 
 class StoreRefused(Exception):
     """The store cannot be opened as asked: wrong cursor scope, newer schema, lost pragma."""
+
+
+class NotErasable(Exception):
+    """The entry is no message and no edit. Other bodies are not erased: the text of a change of a
+    group, say, is all that tells a device who is in the group. `kind` as in model.Kind."""
+
+    def __init__(self, kind: int) -> None:
+        super().__init__(f"an entry of kind {kind} keeps its body")
+        self.kind = kind
+
+
+ERASABLE = frozenset({Kind.MESSAGE, Kind.EDIT})
+"""The kinds whose body is nobody's but its author's."""
 
 
 class Storage(Protocol):
@@ -122,14 +136,15 @@ class Storage(Protocol):
 
     async def erase(self, account: AccountId, seq: Seq) -> int:
         """Replace the body of the entry at `seq` by heading.ERASED, in every log that holds the
-        same message; in how many logs it is. Erasing twice is no error.
+        same message; in how many logs it was there until now, 0 where it was erased already.
 
         Header, chain and seq stay. Raises KeyError where the account or the entry does not exist,
-        and StorageError.
+        NotErasable where the entry is of no kind in ERASABLE, and StorageError.
         """
 
     async def edits(self, account: AccountId, seq: Seq) -> Mapping[Seq, Identity]:
-        """The edits of the entry at `seq` in the account's log, by their own seq.
+        """The edits of the entry at `seq` in the account's log, by their own seq; those whose body
+        was erased are left out.
 
         Raises KeyError where the account or the entry does not exist.
         """

@@ -15,6 +15,7 @@ from syncd.storage.database_file import (
     Progress,
     copy_database,
     free_name,
+    insist_on_new,
     remove_database,
     sync_folder,
 )
@@ -37,11 +38,11 @@ def back_up(database: Path, target: Path, told: Progress = lambda done, whole: N
 
     told: how many pages were copied, and of how many.
 
-    Raises FileExistsError where `target` exists, OSError, sqlite3.Error, and StoreRefused where
-    `database` is no store; then there is nothing new.
+    Raises FileExistsError where `target` exists, FileNotFoundError where its folder does not,
+    OSError, sqlite3.Error, and StoreRefused where `database` is no store; then there is nothing
+    new.
     """
-    if os.path.lexists(target):
-        raise FileExistsError(f"{target} exists")
+    insist_on_new(target)
     unfinished = free_name(target, "unfinished")
     copy_database(database, unfinished, told)
     try:

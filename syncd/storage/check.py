@@ -42,7 +42,8 @@ def check_file(
     except sqlite3.OperationalError as error:
         raise StoreRefused(f"{path} cannot be opened: {error}") from error
     except sqlite3.DatabaseError as error:
-        report.add("database", str(error))
+        stranger = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB
+        report.add("database", f"it is no store: {error}" if stranger else str(error))
     return report
 
 

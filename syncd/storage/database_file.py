@@ -127,6 +127,15 @@ def remove_database(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
+def insist_on_new(path: Path) -> None:
+    """Raises FileExistsError where something has this name, FileNotFoundError where no folder can
+    hold it; either says so in a sentence of its own."""
+    if os.path.lexists(path):
+        raise FileExistsError(f"{path} exists; choose another name")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"the folder {path.parent} does not exist")
+
+
 def free_name(path: Path, word: str) -> Path:
     """A name beside `path` that nothing has: `path.word-1`, `path.word-2` ..."""
     number = 1

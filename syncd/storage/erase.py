@@ -8,9 +8,10 @@ from contextlib import suppress
 
 from syncd import heading
 from syncd.model import AccountId, Identity, Kind, Seq
+from syncd.storage import ERASABLE, NotErasable
 from syncd.storage.queries import load
 from syncd.storage.sqlite_book import find_log
-from syncd.storage.transaction import snapshot, transact
+from syncd.storage.transaction import damaged, snapshot, transact
 
 _SQL = load("sqlite")
 
@@ -37,8 +38,15 @@ def _erase(connection: sqlite3.Connection, account: AccountId, seq: Seq) -> int:
     row = None if log is None else connection.execute(_SQL["copy"], (log.log, seq)).fetchone()
     if row is None:
         raise KeyError(account, seq)
+    try:
+        kind = heading.unpack(row[2]).kind
+    except (TypeError, ValueError):
+        raise damaged(account, f"the header of entry {seq} cannot be read") from None
+    if kind not in ERASABLE:
+        raise NotErasable(kind)
     # The header, too: another device may have the same key in the index.
-    return connection.execute(_SQL["erase_copies"], (heading.ERASED, *row)).rowcount
+    erasing = (heading.ERASED, *row, heading.ERASED)
+    return connection.execute(_SQL["erase_copies"], erasing).rowcount
 
 
 def _empty_wal(connection: sqlite3.Connection) -> None:
@@ -69,7 +77,7 @@ def _find_edits(
         raise KeyError(account, seq)
     target = heading.unpack(row[2]).identity
     found: dict[Seq, Identity] = {}
-    for place, header in connection.execute(_SQL["headers_after"], (log.log, seq)):
+    for place, header in connection.execute(_SQL["headers_after"], (log.log, seq, heading.ERASED)):
         entry = heading.unpack(header)
         if entry.kind == Kind.EDIT and entry.target == target:
             found[place] = entry.identity

@@ -46,6 +46,13 @@ class Keep:
     age_ms: int = 0
 
 
+class AccountKeep(NamedTuple):
+    """How much of one account's log is kept, as Keep says it; None: as the default says."""
+
+    entries: int | None
+    age_ms: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Trimming:
     """What a plan would do to one log: drop what lies above `floor` up to `new_floor`."""
@@ -91,6 +98,9 @@ class Keeping(Protocol):
 
         Raises KeyError for an unknown account.
         """
+
+    async def kept_for(self, account: AccountId) -> AccountKeep:
+        """What `keep` was told last. Raises KeyError for an unknown account."""
 
     async def drop_keys(self, clock_ms: int) -> int:
         """Forget idempotency keys that were old at `clock_ms` already; how many.

@@ -315,7 +315,7 @@ class MemoryStorage:
         return self.trim_now(account, before)
 
     async def erase(self, account: AccountId, seq: Seq) -> int:
-        identity = self._logs[account].identity_at(seq)
+        identity = self._logs[account].erasable_at(seq)
         return sum(log.erase(identity) for log in self._logs.values())
 
     async def edits(self, account: AccountId, seq: Seq) -> Mapping[Seq, Identity]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from syncd import chain, heading
 from syncd.model import Chain, ConversationId, Epoch, Identity, Kind, Link, Page, Record, Seq
+from syncd.storage import ERASABLE, NotErasable
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,22 @@ class Log:
                 return identity
         raise KeyError(seq)
 
+    def erasable_at(self, seq: Seq) -> Identity:
+        """Raises KeyError where there is no such entry, and NotErasable."""
+        identity = self.identity_at(seq)
+        kind = heading.unpack(self.entries[seq - self.floor - 1].header).kind
+        if kind not in ERASABLE:
+            raise NotErasable(kind)
+        return identity
+
     def erase(self, identity: Identity) -> bool:
-        """Whether the log holds this message; its body is erased then."""
+        """Whether the log held the body of this message; it is erased then."""
         seq = self.seqs.get(identity)
         if seq is None:
             return False
         place = seq - self.floor - 1
+        if self.entries[place].body == heading.ERASED:
+            return False
         self.entries[place] = replace(self.entries[place], body=heading.ERASED)
         return True
 
@@ -80,7 +91,8 @@ class Log:
         found: dict[Seq, Identity] = {}
         for place, entry in enumerate(self.entries[seq - self.floor :], seq + 1):
             header = heading.unpack(entry.header)
-            if header.kind == Kind.EDIT and header.target == target:
+            there = entry.body != heading.ERASED
+            if there and header.kind == Kind.EDIT and header.target == target:
                 found[place] = header.identity
         return found
 

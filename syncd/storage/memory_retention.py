@@ -12,6 +12,7 @@ from syncd.persisted_clock import ClockReading
 from syncd.storage.keeping import (
     KEYS_PER_CALL,
     LOGS_PER_LOOK,
+    AccountKeep,
     AgeSample,
     Keep,
     Look,
@@ -73,6 +74,10 @@ class MemoryKeeping:
     async def keep(self, account: AccountId, entries: int | None, age_ms: int | None) -> None:
         log = self.logs[account]
         log.retain_entries, log.retain_ms = entries, age_ms
+
+    async def kept_for(self, account: AccountId) -> AccountKeep:
+        log = self.logs[account]
+        return AccountKeep(log.retain_entries, log.retain_ms)
 
     async def drop_keys(self, clock_ms: int) -> int:
         old = arrived_by(self._samples, clock_ms - IDEMPOTENCY_WINDOW_DAYS * _DAY_MS)

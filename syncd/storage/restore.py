@@ -77,15 +77,17 @@ def restore(
     if not source.is_file():
         raise StoreRefused(f"there is no file {source}")
     there = folder / DATABASE_NAME
-    lock = claim(folder)
+    lock = _claim(folder)
     try:
         if _holds_a_store(there) and not replace:
-            raise StoreRefused(f"there is a store in {folder} already")
+            raise StoreRefused(
+                f"there is a store in {folder} already; --replace keeps it under another name"
+            )
         if there.exists() and there.samefile(source):
             raise StoreRefused(f"{source} is the very store of {folder}")
         made = free_name(there, "restoring")
         try:
-            copy_database(source, made, told)
+            _copy(source, made, told)
             report, accounts, newest = _make_ready(source, made, anyway, draw)
             replaced = _put_in_place(made, there)
         finally:
@@ -93,6 +95,22 @@ def restore(
     finally:
         os.close(lock)
     return Restored(accounts, report.entries, newest, replaced, report)
+
+
+def _claim(folder: Path) -> int:
+    try:
+        return claim(folder)
+    except StoreRefused as held:
+        raise StoreRefused(f"{held}; stop the server first") from None
+
+
+def _copy(source: Path, made: Path, told: Progress) -> None:
+    try:
+        copy_database(source, made, told)
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+            raise StoreRefused(f"{source} is no backup") from None
+        raise
 
 
 def _holds_a_store(database: Path) -> bool:
@@ -105,7 +123,7 @@ def _make_ready(
 ) -> tuple[Report, int, int | None]:
     with closing(sqlite3.connect(made, isolation_level=None)) as connection:
         if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,):
-            raise StoreRefused(f"{source} is no store of this program")
+            raise StoreRefused(f"{source} is no backup: it is empty")
         migrate(connection)
     report = check_file(made)
     if not (report.sound or anyway):

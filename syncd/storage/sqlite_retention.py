@@ -14,6 +14,7 @@ from syncd.persisted_clock import ClockReading
 from syncd.storage.keeping import (
     KEYS_PER_CALL,
     LOGS_PER_LOOK,
+    AccountKeep,
     AgeSample,
     Keep,
     Look,
@@ -57,6 +58,10 @@ class SqliteKeeping:
 
     async def keep(self, account: AccountId, entries: int | None, age_ms: int | None) -> None:
         await self._write(partial(keep, account=account, entries=entries, age_ms=age_ms))
+
+    async def kept_for(self, account: AccountId) -> AccountKeep:
+        found: AccountKeep = await self._read(partial(kept_for, account=account))
+        return found
 
     async def drop_keys(self, clock_ms: int) -> int:
         dropped: int = await self._write(partial(drop_keys, clock_ms=clock_ms))
@@ -142,6 +147,16 @@ def keep(
             raise KeyError(account)
 
     transact(connection, write)
+
+
+def kept_for(connection: sqlite3.Connection, account: AccountId) -> AccountKeep:
+    def find(within: sqlite3.Connection) -> AccountKeep:
+        row = within.execute(_SQL["kept_for"], (account,)).fetchone()
+        if row is None:
+            raise KeyError(account)
+        return AccountKeep(*row)
+
+    return snapshot(connection, find)
 
 
 def drop_keys(connection: sqlite3.Connection, clock_ms: int) -> int:

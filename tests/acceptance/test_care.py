@@ -99,7 +99,7 @@ def test_a_backup_is_restored_under_new_epochs(filled: Any, commands: Any, tmp_p
     if filled is not commands:
         ran = filled.run("restore", str(backup), "--replace")
         assert (ran.returncode, ran.stdout) == (1, "")
-        assert "in use by another process" in ran.stderr
+        assert "in use by another process; stop the server first" in ran.stderr
         assert filled.stop() == 0
     ran = commands.run("restore", str(backup))
     assert ran.returncode == 1
@@ -188,10 +188,32 @@ def test_a_message_is_erased_wherever_it_was(filled: Any, tmp_path: Path) -> Non
             assert SECRET not in path.read_bytes()
     assert facts(filled.run("check", "--json"))["erased"] == 2
     erased = facts(filled.run("erase", "bob", "2", "--edits", "--json"))
-    assert (erased["logs"], erased["edits"], erased["edits_erased"]) == (2, [], True)
+    assert (erased["logs"], erased["edits"], erased["edits_erased"]) == (0, [], True)
+    assert filled.run("erase", "bob", "2").stdout == "was erased already\n"
     for wrong in (("alice", "9"), ("nobody", "1"), ("alice", "0")):
         ran = filled.run("erase", *wrong)
         assert (ran.returncode, ran.stdout) == (1, "")
+
+
+def test_a_stream_that_nobody_reads_to_its_end_is_cut_off(
+    server: Any, commands: Any, tmp_path: Path
+) -> None:
+    fill(server, tmp_path, *(bytes([each]) * 30_000 for each in range(10)))
+    assert server.stop() == 0
+    with subprocess.Popen(
+        [sys.executable, "-m", "syncd", "export", "alice", "--data", str(commands.data)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as export:
+        assert export.stdout is not None
+        assert export.stderr is not None
+        export.stdout.close()
+        told = export.stderr.read()
+    assert (export.returncode, told) == (
+        1,
+        "syncd: Whoever read the stream went away; it is cut off.\n",
+    )
 
 
 def test_devices_show_where_they_stand(filled: Any) -> None:
@@ -203,7 +225,9 @@ def test_devices_show_where_they_stand(filled: Any) -> None:
 
 def test_how_much_is_kept(filled: Any) -> None:
     ran = filled.run("retain", "alice", "--entries", "1")
-    assert ran.stdout == "alice: 1 entries, days as the service keeps by default\n"
+    assert ran.stdout == "alice: 1 entries, for ever (the service's default)\n"
+    ran = filled.run("retain", "alice", "--days", "30")
+    assert ran.stdout == filled.run("retain", "alice").stdout == "alice: 1 entries, 30 days\n"
     ran = filled.run("sweep")
     assert ran.stdout == "nothing dropped: it would have been 2 of 6 entries in 1 logs\n"
     assert facts(filled.run("sweep", "--anyway", "--json"))["dropped"] == 2
@@ -212,8 +236,9 @@ def test_how_much_is_kept(filled: Any) -> None:
     assert facts(filled.run("check", "--json"))["entries"] == 4
     assert filled.run("retain", "alice", "--default").returncode == 0
     assert filled.run("retain", "nobody", "--default").returncode == 1
-    assert filled.run("retain", "alice", "--days", "-1").returncode == 1
-    for unclear in ((), ("--default", "--days", "1")):
+    default = "alice: all entries (the service's default), for ever (the service's default)\n"
+    assert filled.run("retain", "alice").stdout == default
+    for unclear in (("--days", "-1"), ("--default", "--days", "1")):
         assert filled.run("retain", "alice", *unclear).returncode == 2
 
 
@@ -242,7 +267,7 @@ def test_a_store_of_rubbish_is_damaged(commands: Any) -> None:
     (commands.data / DATABASE_NAME).write_bytes(b"no database " * 1000)
     ran = commands.run("check")
     assert ran.returncode == 4
-    assert "database: file is not a database" in ran.stdout
+    assert "database: it is no store: file is not a database" in ran.stdout
     backup = commands.run("backup", str(commands.data.with_name("backup")))
     assert backup.returncode == 4
     assert backup.stderr.count("\n") == 1

@@ -35,12 +35,28 @@ def test_what_a_sweep_came_to(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--anyway" in err
 
 
+def test_a_second_erasing_and_a_trim_of_nothing_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    out, _ = shown(capsys, "erase", logs=0, edits=[], edits_erased=False)
+    assert out == "was erased already\n"
+    trimmed = {"account": "alice", "floor": 7}
+    assert shown(capsys, "trim", **trimmed, dropped=2) == (
+        "7\n",
+        "the log of alice now begins after seq 7\n",
+    )
+    assert shown(capsys, "trim", **trimmed, dropped=0) == (
+        "7\n",
+        "nothing was dropped: the log of alice begins after seq 7 as before\n",
+    )
+
+
 def test_what_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    default = {"default_entries": 9, "default_days": 0}
     for entries, days, text in (
-        (0, None, "all entries, days as the service keeps by default"),
+        (0, None, "all entries, for ever (the service's default)"),
+        (None, 0, "9 entries (the service's default), for ever"),
         (5, 30, "5 entries, 30 days"),
     ):
-        out, _ = shown(capsys, "retain", account="alice", entries=entries, days=days)
+        out, _ = shown(capsys, "retain", account="alice", entries=entries, days=days, **default)
         assert out == f"alice: {text}\n"
 
 

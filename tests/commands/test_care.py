@@ -8,7 +8,7 @@ import pytest
 
 from syncd.__main__ import main
 from syncd.commands.care import summary
-from syncd.commands.outcome import DECLINED, DONE, USAGE
+from syncd.commands.outcome import DAMAGED, DECLINED, DONE, USAGE
 from syncd.storage.findings import Report
 
 Ran = tuple[int, str, str]
@@ -36,6 +36,8 @@ def test_a_summary_counts_everything() -> None:
     report.add("there", "wrong")
     report.unlisted = 4
     assert summary(report).endswith("DAMAGED, 5 findings")
+    report.unlisted = 0
+    assert summary(report).endswith("DAMAGED, 1 finding")
 
 
 def test_a_store_without_entries_goes_there_and_back(
@@ -47,6 +49,7 @@ def test_a_store_without_entries_goes_there_and_back(
     status, out, err = run("restore", copy, "--replace")
     assert (status, out.endswith("1 accounts, 0 entries, the newest of none\n")) == (DONE, True)
     assert "what was there before is kept as " in err
+    assert "erase them again" in err
     status, out, _ = run("restore", copy, "--data", str(tmp_path / "new"), "--json")
     assert json.loads(out) == {
         "accounts": 1,
@@ -60,10 +63,15 @@ def test_a_store_without_entries_goes_there_and_back(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("backup", "no folder/copy"), "No such file or directory"),
+        (("backup", "no folder/copy"), "the folder no folder does not exist."),
+        (("backup", "."), ". exists; choose another name."),
+        (("backup", __file__), f"{__file__} exists; choose another name."),
+        (("export", "alice", "--output", "."), ". exists; choose another name."),
         (("export", "nobody"), "The account does not exist."),
         (("export", "a b"), "An account id is"),
-        (("export", "nobody", "--output", "no folder/stream"), "No such file or directory"),
+        (("export", "nobody", "--output", "no folder/x"), "the folder no folder does not exist."),
+        (("restore", __file__, "--replace"), f"{__file__} is no backup."),
+        (("restore", __file__), "there is a store in "),
         (("export", "nobody", "--output", "stream"), "The account does not exist."),
     ],
 )
@@ -81,6 +89,13 @@ def test_what_is_declined_leaves_nothing(
     assert (status, out) == (DECLINED, "")
     assert err.startswith(f"syncd: {sentence}")
     assert list(place.iterdir()) == []
+
+
+def test_what_is_no_store_is_called_so(run: Callable[..., Ran]) -> None:
+    status, out, _ = run("check", "--file", __file__)
+    assert status == DAMAGED
+    assert out.splitlines()[0] == "database: it is no store: file is not a database"
+    assert out.endswith("DAMAGED, 1 finding\n")
 
 
 def test_a_terminal_gets_no_stream(

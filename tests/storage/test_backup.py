@@ -44,7 +44,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store")
     target = tmp_path / "copy"
     target.write_bytes(b"precious")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(FileExistsError, match="copy exists; choose another name"):
         back_up(store, target)
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(FileExistsError):
@@ -68,6 +68,6 @@ def test_what_is_no_store_leaves_no_backup(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE other (a)")
     with pytest.raises(StoreRefused):
         back_up(tmp_path / "other", tmp_path / "copy")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"the folder .* does not exist"):
         back_up(make_store(tmp_path / "store"), tmp_path / "no folder" / "copy")
     assert {path.name for path in tmp_path.iterdir()} == {"store", "other"}

@@ -208,7 +208,7 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
         check_file(tmp_path / "other.db")
     (tmp_path / "text").write_bytes(b"no database " * 1000)
     assert [str(each) for each in check_file(tmp_path / "text").findings] == [
-        "database: file is not a database"
+        "database: it is no store: file is not a database"
     ]
 
 

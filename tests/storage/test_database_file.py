@@ -13,6 +13,7 @@ from syncd.storage.database_file import (
     claim,
     copy_database,
     free_name,
+    insist_on_new,
     read_only,
     remove_database,
 )
@@ -74,6 +75,18 @@ def test_a_copy_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
         with pytest.raises(sqlite3.DatabaseError):
             copy_database(tmp_path / source, tmp_path / "copy")
     assert contents(tmp_path).keys() == {"text"}
+
+
+def test_a_new_file_has_a_free_name_in_a_folder(tmp_path: Path) -> None:
+    insist_on_new(tmp_path / "new")
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for taken in (tmp_path, tmp_path / "file", tmp_path / "link"):
+        with pytest.raises(FileExistsError, match="exists; choose another name"):
+            insist_on_new(taken)
+    for nowhere in (tmp_path / "no folder" / "new", tmp_path / "file" / "new"):
+        with pytest.raises(FileNotFoundError, match=f"the folder {nowhere.parent} does not exist"):
+            insist_on_new(nowhere)
 
 
 def test_names_are_free_and_databases_are_removed_whole(tmp_path: Path) -> None:

@@ -1,18 +1,22 @@
 """Erasing a body, on every backend: gone wherever it was, and everything else as before."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from syncd import heading
+from syncd.membership import Action, Change
 from syncd.model import Identity, Kind, ReadRequest
-from syncd.storage import Storage
+from syncd.storage import ERASABLE, Damaged, NotErasable, Storage
 from syncd.storage.check import check_file
 from syncd.storage.database_file import DATABASE_NAME
+from syncd.storage.erase import erase_body
 from syncd.storage.sqlite import open_sqlite
 from syncd.wire.codec import MsgpackCodec
 
-from .stores import contents, draft, send
+from .stores import GROUP, contents, draft, make_store, send
 from .works import ALICE, BOB, NOBODY, PHONE, page, populate
 
 CODEC = MsgpackCodec()
@@ -62,8 +66,31 @@ async def test_only_the_logs_that_still_hold_it_count(storage: Storage) -> None:
     await send(storage, draft(1, b"one"), draft(2, b"two", conversation="alice~alice"))  # type: ignore[arg-type]
     await storage.trim(BOB, 2)
     assert await storage.erase(ALICE, 1) == 1
-    assert await storage.erase(ALICE, 1) == 1
+    assert await storage.erase(ALICE, 1) == 0, "it was erased already"
     assert await storage.erase(ALICE, 2) == 1
+
+
+async def test_only_a_message_or_an_edit_has_a_body_to_erase(storage: Storage) -> None:
+    create = Change(Action.CREATE, (ALICE, BOB))
+    first = Identity(PHONE, 1)
+    await send(
+        storage,
+        draft(1, b"one"),
+        draft(2, b"better", kind=Kind.EDIT, target=first),
+        draft(3, b"create", kind=Kind.SYSTEM, conversation=GROUP, change=create),
+        draft(4, b"", kind=Kind.READ, target=first),
+        draft(5, b"", kind=Kind.DELETE, target=first),
+        draft(6, b"", kind=Kind.RECALL, target=first),
+    )
+    before = await page(storage)
+    for seq, kind in ((3, Kind.SYSTEM), (4, Kind.READ), (5, Kind.DELETE), (6, Kind.RECALL)):
+        with pytest.raises(NotErasable) as refused:
+            await storage.erase(ALICE, seq)
+        assert refused.value.kind == kind
+    assert await page(storage) == before
+    for seq, kind in ((1, Kind.MESSAGE), (2, Kind.EDIT)):
+        assert kind in ERASABLE
+        assert await storage.erase(ALICE, seq) == 2
 
 
 @pytest.mark.parametrize(("account", "seq"), [(NOBODY, 1), (ALICE, 0), (ALICE, 3), (ALICE, -1)])
@@ -87,6 +114,16 @@ async def test_edits_are_found_behind_the_message(storage: Storage) -> None:
     )
     assert await storage.edits(ALICE, 1) == {3: Identity(PHONE, 3), 5: Identity(PHONE, 5)}
     assert await storage.edits(ALICE, 5) == {}
+    await storage.erase(ALICE, 3)
+    assert await storage.edits(ALICE, 1) == {5: Identity(PHONE, 5)}
+
+
+def test_a_header_that_is_none_is_damage(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    with closing(sqlite3.connect(store, isolation_level=None)) as connection:
+        connection.execute("UPDATE entries SET header = x'00' WHERE log = 1 AND seq = 5")
+        with pytest.raises(Damaged, match="the header of entry 5"):
+            erase_body(connection, ALICE, 5)
 
 
 async def test_the_bytes_leave_the_files_and_the_store_is_sound(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from syncd.persisted_clock import ClockReading
 from syncd.storage import Storage
 from syncd.storage.keeping import (
     AGE_STEPS,
+    AccountKeep,
     AgeSample,
     Keep,
     Look,
@@ -150,6 +151,16 @@ async def test_an_account_may_keep_more_or_less_than_the_default(storage: Storag
 async def test_an_unknown_account_keeps_nothing(storage: Storage) -> None:
     with pytest.raises(KeyError):
         await storage.keeping.keep(NOBODY, 1, 1)
+    with pytest.raises(KeyError):
+        await storage.keeping.kept_for(NOBODY)
+
+
+async def test_what_is_kept_of_a_log_can_be_asked(storage: Storage) -> None:
+    assert await storage.keeping.kept_for(ALICE) == (None, None)
+    for entries, age_ms in ((0, 5), (3, None), (None, 0), (None, None)):
+        await storage.keeping.keep(ALICE, entries, age_ms)
+        assert await storage.keeping.kept_for(ALICE) == AccountKeep(entries, age_ms)
+        assert await storage.keeping.kept_for(BOB) == AccountKeep(None, None)
 
 
 async def test_a_trimmed_log_is_planned_from_its_floor(storage: Storage) -> None:

@@ -14,7 +14,7 @@ from syncd.persisted_clock import ClockReading
 from syncd.storage.keeping import Keep
 from syncd.storage.queries import load
 from syncd.storage.sqlite import DATABASE_NAME, open_sqlite
-from syncd.storage.sqlite_retention import drop_keys, keep, look, note, saved_clock, thin
+from syncd.storage.sqlite_retention import drop_keys, keep, kept_for, look, note, saved_clock, thin
 
 from .test_sqlite_commit import Pair, at_once
 from .works import ALICE, BOB, populate, publication, sending
@@ -122,6 +122,7 @@ def test_random_histories_match_the_reference(
             case "keep", account, entries, age_ms:
                 keep(connection, account, entries, age_ms)
                 at_once(memory.keep(account, entries, age_ms))
+                assert kept_for(connection, account) == at_once(memory.kept_for(account))
             case ("drop_keys",):
                 assert drop_keys(connection, clock_ms) == at_once(memory.drop_keys(clock_ms))
         expected = at_once(memory.look(0, clock_ms, default))

@@ -104,6 +104,9 @@ SELECT arrival FROM entries WHERE log = ? AND seq = ?;
 -- name: keep
 UPDATE logs SET retain_entries = ?, retain_ms = ? WHERE account = ?;
 
+-- name: kept_for
+SELECT retain_entries, retain_ms FROM logs WHERE account = ?;
+
 -- name: drop_keys
 DELETE FROM publications WHERE (publisher, key) IN
     (SELECT publisher, key FROM publications WHERE arrival <= ? LIMIT ?);
@@ -271,10 +274,10 @@ SELECT header FROM entries ORDER BY arrival DESC LIMIT 1;
 SELECT sender, number, header FROM entries WHERE log = ? AND seq = ?;
 
 -- name: erase_copies
-UPDATE entries SET body = ? WHERE sender = ? AND number = ? AND header = ?;
+UPDATE entries SET body = ? WHERE sender = ? AND number = ? AND header = ? AND body <> ?;
 
 -- name: headers_after
-SELECT seq, header FROM entries WHERE log = ? AND seq > ? ORDER BY seq;
+SELECT seq, header FROM entries WHERE log = ? AND seq > ? AND body <> ? ORDER BY seq;
 
 -- ---------------------------------------------------------------- exporting and importing
 
