@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import repeat
 from typing import NamedTuple
 
-from syncd import errors, limits
+from syncd import limits
 from syncd.client.exceptions import SendRefused, ServerSkipped, exception_for
 from syncd.client.interpreter import Interpreter, Request
+from syncd.client.outgoing import body_of, conversation_of, kind_of, outgoing_of
 from syncd.client.socket import Dialler
 from syncd.client.store import ClientStore, Enqueued, OldEntry, Outgoing, Pending, Run
 from syncd.client.verbs import Verbs
@@ -17,7 +19,6 @@ from syncd.client.waiting import Bell
 from syncd.model import (
     Accepted,
     AccountId,
-    ConversationId,
     DeviceId,
     Epoch,
     Identity,
@@ -141,7 +142,8 @@ class Device(Verbs):
         the log is told again meanwhile (then with another era).
 
         With a durable store a new run makes its view from it, then iterates from where the last run
-        had come; a memory store lets go of what was finished.
+        had come; a memory store lets go of what was finished. After a truncation or a reset this is
+        the log as the server has it from there on; what the store held before is in `old`.
         """
         era, place = self._client.place.era, 0
         while (run := await self._read(era, place)) is not None:
@@ -206,9 +208,10 @@ class Device(Verbs):
         """Send a message and wait until it is durable on the server.
 
         It is in the outbox first, and stays there if this is cancelled: it will be sent all the
-        same. Raises SendRefused when it is refused for ever.
+        same. Raises SendRefused when it is refused for ever; TypeError and ValueError for what is
+        no message, and then nothing is in the outbox.
         """
-        [outcome] = await self._send([Outgoing(kind, ConversationId(conversation), target, body)])
+        [outcome] = await self._send([outgoing_of(kind, conversation, target, body)])
         return _accepted(outcome)
 
     async def send_to(self, account: str, body: bytes) -> Accepted:
@@ -216,6 +219,7 @@ class Device(Verbs):
 
         A store that does not know its own account yet waits for its first verdict.
         """
+        body = body_of(body)  # what can never be sent does not wait
         await self._until(lambda: self.account is not None)
         assert self.account is not None
         return await self.send(direct(self.account, AccountId(account)), body)
@@ -223,8 +227,9 @@ class Device(Verbs):
     async def send_many(self, conversation: str, bodies: Iterable[bytes]) -> list[Outcome]:
         """Send messages in this order; what became of each. Raises SendRefused for one that is
         too large, and then sends none."""
-        name = ConversationId(conversation)
-        return await self._send([Outgoing(Kind.MESSAGE, name, None, body) for body in bodies])
+        return await self._send(
+            [outgoing_of(Kind.MESSAGE, conversation, None, body) for body in bodies]
+        )
 
     async def enqueue(
         self,
@@ -236,8 +241,7 @@ class Device(Verbs):
     ) -> int | None:
         """Put a message into the outbox and wait only for that. Its number; None before the
         store's first verdict, which will give it one. `pending` shows what became of it."""
-        outgoing = Outgoing(kind, ConversationId(conversation), target, body)
-        request = self._request([outgoing])
+        request = self._request([outgoing_of(kind, conversation, target, body)])
         done = await request.queued
         return done.messages[0].number if done.messages else None
 
@@ -268,12 +272,6 @@ class Device(Verbs):
         return await asyncio.gather(*request.answers)
 
     def _request(self, outgoing: Sequence[Outgoing], refused: int | None = None) -> Request:
-        for each in outgoing:
-            # Checked here because a frame that is too large for the server would come back to it
-            # with every reconnect, and nothing behind it would ever be sent.
-            if len(each.body) > limits.BODY_BYTES_MAX:
-                raise SendRefused(errors.TOO_LARGE)
-            _conversation(each.conversation)
         self._raise_if_over()
         queued = asyncio.get_running_loop().create_future()
         request = Request(outgoing, queued, refused=refused)
@@ -287,12 +285,12 @@ class Device(Verbs):
         lost without a word where there is no connection.
 
         kind: 1 = typing, 2 = here, 3 = away. Others hear it as Signalled, through `hear`.
-        Raises ValueError for a body of more than 256 bytes.
+        Raises ValueError for a body of more than 256 bytes, TypeError as `send` does.
         """
-        if len(body) > limits.SIGNAL_BYTES_MAX:
+        frame = Signal(conversation_of(conversation), kind_of(kind), body_of(body))
+        if len(frame.body) > limits.SIGNAL_BYTES_MAX:
             raise ValueError(f"a signal has at most {limits.SIGNAL_BYTES_MAX} bytes")
         self._raise_if_over()
-        frame = Signal(_conversation(conversation), kind, body)
         self._interpreter.tell(events.Signalling(frame))
 
     # -------------------------------------------------------- the end
@@ -309,10 +307,14 @@ class Device(Verbs):
         if self._given > 0:
             self._finish(self._given - 1)  # the one being worked on is not finished
         self._interpreter.tell(events.CloseRequested())
-        while self._end is None:
-            await self._bell.wait(self._bell.rings)
-        await self._interpreter.settle()
-        await self._store.close()
+        try:
+            # The end of a program cancels this task, too: whoever it waits for is then over.
+            with suppress(asyncio.CancelledError):
+                while self._end is None:
+                    await self._bell.wait(self._bell.rings)
+            await self._interpreter.settle()
+        finally:
+            await self._store.close()
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while True:
@@ -329,10 +331,11 @@ class Device(Verbs):
     # -------------------------------------------------------- called by the interpreter
 
     def start(self, loaded: events.Loaded) -> None:
-        """The store is open: begin."""
+        """Called once by `connect`: the store is open. Not for applications."""
         self._interpreter.tell(loaded)
 
     def hear(self, news: commands.News) -> None:
+        """Called by the interpreter: news, which goes on to the `hear` of `connect`."""
         match news:
             case commands.Judged(verdict):
                 self.verdict = verdict
@@ -351,6 +354,7 @@ class Device(Verbs):
             self._hear(news)
 
     def enqueued(self, request: Request, done: Enqueued) -> None:
+        """Called by the interpreter: the request's messages are in the outbox."""
         if done.messages:
             keys = [message.number for message in done.messages]
             self._by_number.update(zip(keys, request.answers, strict=False))
@@ -360,6 +364,7 @@ class Device(Verbs):
             request.queued.set_result(done)
 
     def stopped(self, reason: commands.StopReason | BaseException) -> None:
+        """Called by the interpreter: it is over, and all who wait raise."""
         self._end = reason
         for request in list(self._requests):
             if not request.queued.done():
@@ -370,6 +375,7 @@ class Device(Verbs):
         self._bell.ring()
 
     def changed(self) -> None:
+        """Called by the interpreter: whoever waits may look again."""
         self._bell.ring()
 
 
@@ -382,10 +388,3 @@ def _accepted(outcome: Outcome) -> Accepted:
     if isinstance(outcome, Refused):
         raise SendRefused(outcome.refusal, outcome.number)
     return outcome
-
-
-def _conversation(text: str) -> ConversationId:
-    """The id, where it may cross the wire: whether there is such a conversation is judged there."""
-    if not 1 <= len(text) <= limits.CONVERSATION_CHARACTERS_MAX:
-        raise ValueError(f"no conversation has this id: {text!r}")
-    return ConversationId(text)

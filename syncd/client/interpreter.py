@@ -103,6 +103,8 @@ class Interpreter:
         tasks = self._tasks - {asyncio.current_task()}
         if tasks:
             await asyncio.wait(tasks)
+        if self._dialled is not None:
+            await self._dialled.closed()
 
     def _keep(self, work: Coroutine[object, object, None]) -> None:
         task = self._loop.create_task(work)
@@ -111,8 +113,13 @@ class Interpreter:
 
     def _let_go(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
+        if task.cancelled():
+            # Nobody here does that: the program ends, and asyncio.run cancels every task there is.
+            # What this one was at is lost, so there is no going on, and nobody may wait for it.
+            if self._dialled is not None:
+                self._dialled.cut()
+            self._end(commands.Requested())
+        elif (error := task.exception()) is not None:
             self._fail(error)
 
     # -------------------------------------------------------- the loop

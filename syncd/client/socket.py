@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
 from syncd import limits
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _OPEN_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 3.0
 _NORMAL = 1000
+_NOT_FOUND = 404
 _UNSENT_BYTES_MAX = (limits.UNANSWERED_MESSAGES_MAX + 1) * limits.CLIENT_FRAME_BYTES_MAX
 """More than a client may ever have unanswered, so that a send never waits: a client that waits
 for the server to read while the server waits for the client to read would stand for ever."""
@@ -71,7 +72,7 @@ class Dialled:
         if error is not None:
             if not isinstance(error, OSError | TimeoutError | WebSocketException):
                 raise error
-            self._failure = f"{type(error).__name__}: {error}"
+            self._failure = _reason(error)
             return False
         self._socket = self._opening.result()
         if self._socket.subprotocol != self._codec.subprotocol:
@@ -124,13 +125,30 @@ class Dialled:
     def close(self, refusal: Refusal | None) -> None:
         """Begin to close (or give up connecting), with this code; `receive` will return None."""
         if self._socket is not None:
-            if self._closing is None:
+            if self._closing is None and not self._given_up:
                 code, reason = (refusal.code, refusal.name) if refusal else (_NORMAL, "")
                 self._closing = asyncio.ensure_future(self._socket.close(code, reason))
         else:
             self._given_up = True
             if self._opening is not None:
                 self._opening.cancel()
+
+    def cut(self) -> None:
+        """Close without a word, at once: a closing handshake needs tasks and asynchronous
+        generators, and a loop that is being shut down ends both."""
+        if self._socket is None:
+            self.close(None)
+        else:
+            self._given_up = True
+            self._socket.transport.close()
+
+    async def closed(self) -> None:
+        """Wait until what `close` or `cut` began has ended."""
+        begun = {task for task in (self._opening, self._closing) if task is not None}
+        if begun:
+            await asyncio.wait(begun)
+        if self._socket is not None:
+            await self._socket.wait_closed()
 
     def disconnected(self) -> events.Disconnected:
         """How it ended."""
@@ -140,3 +158,12 @@ class Dialled:
         return events.Disconnected(
             None if received is None else received.code, self._socket.close_reason or ""
         )
+
+
+def _reason(error: BaseException) -> str:
+    """Why there is no connection, for whoever reads the log."""
+    if not isinstance(error, InvalidStatus):
+        return f"{type(error).__name__}: {error}"
+    status = error.response.status_code
+    what = ": no sync socket at this path" if status == _NOT_FOUND else ""
+    return f"the server answers {status}{what}"

@@ -7,6 +7,7 @@ stays set if it is refused then.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
 
@@ -33,12 +34,20 @@ from syncd.protocol.client_events import Echo, Mark, Marked
 from syncd.protocol.outbox import message_of
 from syncd.wire.frames import Entry, Message, Verdict
 
+_log = logging.getLogger("syncd.client")
+
 _QUEUE = "INSERT INTO outbox (number, outgoing, state, put_back) VALUES (?, ?, 'waiting', ?)"
 _ACCEPT = (
     "UPDATE outbox SET state = 'accepted', seq = ?, put_back = 0 "
     "WHERE number = ? AND state <> 'refused'"
 )
 _REFUSE = "UPDATE outbox SET state = 'refused', code = ? WHERE number = ? AND state = 'waiting'"
+_SET_ASIDE = "UPDATE outbox SET state = 'unreadable', number = NULL WHERE ticket = ?"
+_UNNUMBERED = "SELECT ticket FROM outbox WHERE number IS NULL AND state = 'waiting' ORDER BY ticket"
+_PENDING = (
+    "SELECT ticket, number, outgoing, state, seq, code FROM outbox WHERE state <> 'unreadable' "
+    "ORDER BY ticket"
+)
 _END = "DELETE FROM outbox WHERE number = ? AND state <> 'refused' RETURNING outgoing"
 _ADD_OLD = "INSERT OR REPLACE INTO old (device, number, entry, handed, mark) VALUES (?, ?, ?, ?, ?)"
 _TOO_EARLY = (
@@ -65,6 +74,17 @@ class SqliteOutbox:
 
     def _exists(self, sql: str) -> bool:
         return self._db.execute(f"{sql} LIMIT 1").fetchone() is not None
+
+    def set_aside(self) -> None:
+        """Leave out messages that cannot be read: the first one would end this and every later run.
+        They stay in the file, and the log tells it once."""
+        rows = self._db.execute("SELECT ticket, outgoing FROM outbox WHERE state <> 'unreadable'")
+        for ticket, outgoing in rows.fetchall():
+            try:
+                _outgoing.decode(outgoing)
+            except msgspec.DecodeError as error:
+                _log.error("message %d of the outbox is left out, unreadable: %s", ticket, error)
+                self._db.execute(_SET_ASIDE, (ticket,))
 
     # -------------------------------------------------------- the verdict
 
@@ -140,7 +160,7 @@ class SqliteOutbox:
 
     def number_waiting(self) -> tuple[tuple[int, int], ...]:
         """Give numbers to the messages that have none: (ticket, number)."""
-        rows = self._db.execute("SELECT ticket FROM outbox WHERE number IS NULL ORDER BY ticket")
+        rows = self._db.execute(_UNNUMBERED)
         tickets = [ticket for (ticket,) in rows.fetchall()]
         pairs = tuple(zip(tickets, self._kept.number(len(tickets)), strict=True))
         self._db.executemany(
@@ -256,9 +276,7 @@ class SqliteOutbox:
 
     def pending(self) -> list[Pending]:
         """See Shelf."""
-        rows = self._db.execute(
-            "SELECT ticket, number, outgoing, state, seq, code FROM outbox ORDER BY ticket"
-        )
+        rows = self._db.execute(_PENDING)
         return [
             Pending(ticket, number, _outgoing.decode(outgoing), PendingState(state), seq, code)
             for ticket, number, outgoing, state, seq, code in rows

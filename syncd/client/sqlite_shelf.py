@@ -119,6 +119,7 @@ class SqliteShelf:
             raise ValueError("no token was given, and the store holds none")
         with self._transaction():
             kept.server, kept.token = server, token or kept.token
+            self._outbox.set_aside()
             self._db.execute("INSERT INTO instances (instance) VALUES (?)", (instance,))
             self._db.execute(_FORGET_INSTANCES, (INSTANCES_MAX,))
             own = frozenset(each for (each,) in self._db.execute("SELECT instance FROM instances"))

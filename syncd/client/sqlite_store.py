@@ -51,15 +51,18 @@ class SqliteStore:
             raise
 
     async def _connect(self) -> aiosqlite.Connection:
-        connecting = asyncio.ensure_future(
-            aiosqlite.connect(self.path, isolation_level=None, timeout=_BUSY_TIMEOUT_S)
-        )
+        connection = aiosqlite.connect(self.path, isolation_level=None, timeout=_BUSY_TIMEOUT_S)
+        connecting = asyncio.ensure_future(connection)
         try:
             return await asyncio.shield(connecting)
         except asyncio.CancelledError:
             # The thread opens the file all the same; left alone, it would hold the lock.
-            with suppress(sqlite3.Error):
-                await (await connecting).close()
+            await asyncio.wait([connecting])
+            if connecting.cancelled():
+                await _end(connection)
+            else:
+                with suppress(sqlite3.Error):
+                    await connecting.result().close()
             raise
 
     async def call(self, work: Callable[[Shelf], Result]) -> Result:
@@ -92,8 +95,21 @@ class SqliteStore:
             try:
                 await asyncio.shield(closing)
             except asyncio.CancelledError:
-                await closing
+                await asyncio.wait([closing])
+                if closing.cancelled():
+                    await _end(connection)
+                else:
+                    await closing
                 raise
+
+
+async def _end(connection: aiosqlite.Connection) -> None:
+    """End the connection's thread, although the program ends and every task was cancelled, the one
+    that would have done it, too: it must be over before the loop is closed that it answers to."""
+    if connection._running:
+        connection.stop()
+    if connection._thread.is_alive():
+        await asyncio.to_thread(connection._thread.join)
 
 
 def _open_shelf(connection: sqlite3.Connection) -> SqliteShelf:

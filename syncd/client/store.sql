@@ -45,7 +45,7 @@ CREATE TABLE old (
 
 -- Own messages from "queued" to "seen in the log"; number is null before the first verdict;
 -- `put_back`: sent again because a restore had lost it, which another restore may undo; a refused
--- one keeps it: it may have come back too early.
+-- one keeps it: it may have come back too early. `state`: a PendingState, or unreadable.
 CREATE TABLE outbox (
     ticket INTEGER PRIMARY KEY AUTOINCREMENT,
     number INTEGER UNIQUE,

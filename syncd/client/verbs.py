@@ -77,5 +77,7 @@ class Verbs(ABC):
     async def _change(
         self, group: str, action: Action, members: Iterable[str], owners: Iterable[str]
     ) -> Accepted:
+        if isinstance(members, str) or isinstance(owners, str):
+            raise TypeError("members and owners are several accounts: a list, not one str")
         change = Change(action, tuple(map(AccountId, members)), tuple(map(AccountId, owners)))
         return await self.send(group, write_change(change), kind=Kind.SYSTEM)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -23,7 +27,7 @@ from syncd.client import (
     View,
     connect,
 )
-from syncd.model import AccountId, ConversationId
+from syncd.model import AccountId, ConversationId, Identity
 from syncd.protocol import client_commands as commands
 from syncd.wire.frames import (
     AcceptedField,
@@ -37,6 +41,7 @@ from syncd.wire.frames import (
     Truncated,
     Welcome,
 )
+from tests.client.conftest import Server
 from tests.client.peer import Ack, Hello, Send, Talk, peer, soon, until
 from tests.protocol.client_plays import (
     EPOCH,
@@ -529,3 +534,146 @@ async def test_its_history_is_what_the_store_holds(tmp_path: Path) -> None:
                     break
             assert (item.seq, item.epoch, item.era) == (1, EPOCH, 1)
             assert view.unread("alice~bob") == 1, "the same epoch, but another past"
+
+
+# ---------------------------------------------------------------- what an application gets wrong
+
+
+async def test_what_is_no_message_never_reaches_the_outbox(tmp_path: Path) -> None:
+    store, text, target = tmp_path / "store.db", cast(Any, "text"), Identity(OWN, 1)
+    async with connect("ws://127.0.0.1:1", token="t", store=store) as device:
+        wrong: list[Awaitable[Any]] = [
+            device.send("team", text),
+            device.send_to("bob", text),
+            device.send_many("team", [b"sound", text]),
+            device.enqueue("team", text),
+            device.edit("team", target, text),
+        ]
+        for each in wrong:
+            with pytest.raises(TypeError, match="body is bytes, not str: encode it"):
+                await soon(each)
+        with pytest.raises(TypeError, match="body is bytes, not str: encode it"):
+            device.signal("team", 1, text)
+        with pytest.raises(TypeError, match="target is an Identity"):
+            await soon(device.recall("team", cast(Any, 7)))
+        with pytest.raises(TypeError, match="conversation is str, not bytes"):
+            await soon(device.send(cast(Any, b"team"), b"body"))
+        assert await device.pending() == []
+        body = bytearray(b"mine")
+        await device.enqueue("team", body)
+        body[:] = b"late"
+        [sound] = await device.pending()
+        assert sound.outgoing.body == b"mine"
+
+
+# ---------------------------------------------------------------- the end of a program
+
+PROGRAM = """
+import asyncio, sys
+from syncd.client import connect
+
+def device():
+    return connect({url!r}, token="t", store={store!r})
+
+async def worker(ready):
+    async with device() as entered:
+        await entered.caught_up()
+        ready.set()
+        async for item in entered:
+            pass
+
+async def in_a_task():
+    ready = asyncio.Event()
+    task = asyncio.create_task(worker(ready))
+    await ready.wait()
+    return task
+
+async def by_hand():
+    context = device()
+    entered = await context.__aenter__()
+    await entered.caught_up()
+    return context
+
+async def main():
+    held = await {shape}()
+    print("ready", flush=True)
+    if {raises!r}:
+        raise RuntimeError("a mistake in main")
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("durable", [False, True], ids=["memory", "durable"])
+@pytest.mark.parametrize("shape", ["in_a_task", "by_hand"])
+@pytest.mark.parametrize("raises", [False, True], ids=["interrupted", "raises"])
+async def test_a_program_ends_with_a_device_that_nobody_closed(
+    tmp_path: Path, durable: bool, shape: str, raises: bool
+) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.expect(Hello)
+        await talk.say(welcome())
+        await talk.listen()
+
+    store = tmp_path / "store.db"
+    async with peer(script) as url:
+        text = PROGRAM.format(
+            url=url, store=str(store) if durable else None, shape=shape, raises=raises
+        )
+        program = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", text, stdout=PIPE, stderr=PIPE
+        )
+        try:
+            assert program.stdout is not None
+            assert await soon(program.stdout.readline()) == b"ready\n"
+            if not raises:
+                program.send_signal(signal.SIGINT)
+            _, told = await soon(program.communicate())
+        finally:
+            if program.returncode is None:
+                program.kill()
+    last = told.decode().splitlines()[-1]
+    assert last == ("RuntimeError: a mistake in main" if raises else "KeyboardInterrupt")
+    for complaint in ("asynchronous generator", "never retrieved", "destroyed", "Warning"):
+        assert complaint not in told.decode()
+    assert not store.with_name("store.db-wal").exists(), "the store was not closed"
+
+
+MANY_ENDS = """
+import asyncio
+from syncd.client import connect
+
+async def worker(stays):
+    async with connect({url!r}, token={token!r}, store={store!r}) as device:
+        await device.enqueue("alice~alice", b"text")
+        if stays:
+            async for item in device:
+                pass
+
+async def main(steps, stays):
+    task = asyncio.create_task(worker(stays))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+
+for power in range(90):
+    asyncio.run(main(int(1.1 ** power), power % 3))
+print("done", flush=True)
+"""
+
+
+@pytest.mark.parametrize("durable", [False, True], ids=["memory", "durable"])
+async def test_a_program_may_end_at_any_moment(
+    server: Server, tmp_path: Path, durable: bool
+) -> None:
+    store = str(tmp_path / "store.db") if durable else None
+    text = MANY_ENDS.format(url=server.url, token=await server.token("alice"), store=store)
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", text, stdout=PIPE, stderr=PIPE
+    )
+    try:
+        said, told = await soon(program.communicate())
+    finally:
+        if program.returncode is None:
+            program.kill()
+    assert (said, told) == (b"done\n", b"")

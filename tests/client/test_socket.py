@@ -97,6 +97,23 @@ async def test_a_line_that_breaks_has_no_code() -> None:
         assert line.disconnected().code is None
 
 
+async def test_a_line_that_is_cut_ends_at_once_and_without_a_word() -> None:
+    async def script(talk: Talk) -> None:
+        assert await talk.listen() in (None, 1006)
+
+    async with peer(script) as url:
+        line = dialled(url)
+        assert await soon(line.connect())
+        line.cut()
+        line.close(None)
+        await soon(line.closed())
+        assert await soon(line.receive()) is None
+        assert line.disconnected().code is None
+    early = dialled(url)
+    early.cut()
+    assert not await soon(early.connect())
+
+
 async def test_nobody_listens() -> None:
     with plain.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -104,6 +121,28 @@ async def test_nobody_listens() -> None:
     assert not await soon(line.connect())
     assert line.disconnected().code is None
     assert "Error" in line.disconnected().reason
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (404, "the server answers 404: no sync socket at this path"),
+        (503, "the server answers 503"),
+        (200, "the server answers 200"),
+    ],
+)
+async def test_a_server_that_answers_no_socket_is_told_by_its_status(
+    status: int, reason: str
+) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=status)
+
+    app = web.Application()
+    app.router.add_get("/v1/sync", answer)
+    async with serving(app) as url:
+        line = dialled(url)
+        assert not await soon(line.connect())
+        assert line.disconnected() == events.Disconnected(None, reason)
 
 
 async def test_a_server_without_our_subprotocol_is_left() -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
+import pytest
 
 from syncd import errors
 from syncd.client.sqlite_shelf import SqliteShelf
@@ -83,3 +86,32 @@ def test_tickets_and_instances_are_never_given_again(tmp_path: Path) -> None:
         loaded, _ = shelf.begin(SERVER, "another run", None)
         assert loaded.instances == {INSTANCE, "another run"}
         assert shelf.enqueue([outgoing()]).tickets == (first + 1,)
+
+
+def test_what_cannot_be_read_is_left_out_and_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, no_bytes = tmp_path / "store.db", cast(Any, "text")
+    text = msgspec.msgpack.encode(replace(outgoing(), body=no_bytes))
+    with opened(path) as shelf:
+        begun(shelf)
+        shelf.enqueue([outgoing()] * 4)
+        shelf.store_answers(commands.StoreAnswers((Refused(1, errors.TOO_LARGE),)))
+        shelf.store_answers(commands.StoreAnswers((Accepted(2, 9, False),)))
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE outbox SET outgoing = ? WHERE number < 4", (text,))
+    connection.commit()
+    connection.close()
+    for _ in range(2):
+        with opened(path) as shelf:
+            shelf.begin(SERVER, INSTANCE, None)
+            [sound] = shelf.pending()
+            assert (sound.number, sound.outgoing) == (4, outgoing())
+            taken = shelf.take_verdict(commands.TakeVerdict(verdict(floor=0, start=0, head=0), 0))
+            assert [each.number for each in taken.outbox] == [4]
+            assert (taken.accepted, taken.numbered) == ((), ())
+    assert [record.levelname for record in caplog.records] == ["ERROR"] * 3
+    assert "message 1 of the outbox is left out" in caplog.text
+    assert "Expected `bytes`, got `str`" in caplog.text
+    with opened(path) as shelf:
+        assert shelf.enqueue([outgoing()]).messages[0].number == 5

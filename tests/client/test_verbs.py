@@ -72,3 +72,11 @@ async def test_what_is_about_a_group_says_the_change(
     [(group, kind, target, body)] = diary.sent
     assert (group, kind, target) == ("friends", Kind.SYSTEM, None)
     assert read_change(body) == change
+
+
+async def test_one_name_is_not_taken_for_a_list_of_letters() -> None:
+    diary = Diary()
+    for members, owners in (("bob", ()), ((), "bob")):
+        with pytest.raises(TypeError, match="a list"):
+            await diary.create_group("friends", members, owners=owners)
+    assert diary.sent == []
