@@ -110,7 +110,11 @@ UNKNOWN_ACCOUNT = _definite(5, "unknown_account", "An account of the conversatio
 UNKNOWN_CONVERSATION = _definite(6, "unknown_conversation", "No conversation can have this id.")
 TOO_LARGE = _definite(7, "too_large", "The body exceeds 32,768 bytes.")
 UNSUPPORTED_KIND = _definite(8, "unsupported_kind", "This server knows no such kind of entry.")
-FORBIDDEN = _definite(9, "forbidden", "The policy, a role or authorship does not allow it.")
+FORBIDDEN = _definite(
+    9,
+    "forbidden",
+    "Not allowed: by the policy, by your role in the group, or because the target is another's.",
+)
 TARGET_GONE = _definite(
     10, "target_gone", "The sender's log does not hold the target: trimmed, or it never was."
 )
@@ -139,8 +143,10 @@ def _http(status: int, name: str, text: str, *, reconnect: bool = False) -> Refu
 
 BAD_REQUEST = _http(400, "bad_request", "The request does not have the documented form.")
 TOKEN_IN_URL = _http(400, "token_in_url", "A credential does not belong into a URL.")
-UNAUTHORIZED = _http(401, "unauthorized", "The API key is missing or not valid.")
-NOT_ALLOWED = _http(403, "forbidden", "The policy or a role does not allow it.")
+UNAUTHORIZED = _http(401, "unauthorized", "The API key or token is missing or not valid.")
+NOT_ALLOWED = _http(
+    403, "forbidden", "Not allowed: by the policy, or by the account's role in the group."
+)
 NO_MEMBER = _http(403, "not_a_member", "The account is not a member of the conversation.")
 FOREIGN_ORIGIN = _http(403, "foreign_origin", "The page's origin may not open a socket here.")
 NO_SUCH_ACCOUNT = _http(404, "no_such_account", "The account does not exist.")

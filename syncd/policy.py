@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 
 _REACHES_OTHERS = frozenset({Kind.MESSAGE, Kind.EDIT, Kind.RECALL, Kind.SYSTEM})
 """A read mark and a deletion stay in the own account's log: nobody else has a say in them."""
+
+_SILENCE = object()
+"""Instead of an answer: None is what a policy answers that forgot to return."""
 
 _OBJECT_BYTES = 1024
 """What a waiting message costs beside its bytes (measured for lanes.py), rounded up: without it a
@@ -61,6 +65,11 @@ Policy: TypeAlias = Callable[[Ask], Awaitable[bool]] | Judge
 and without an answer nothing is done: the device comes back and asks again."""
 
 
+class NoAnswer(Exception):
+    """What a policy raises for want of an answer. Unlike those of other errors its text is logged,
+    so it never repeats what came from a device or a peer."""
+
+
 class Checkpoint:
     """The policy of one service. Its caller owes: `close` at the end.
 
@@ -72,6 +81,7 @@ class Checkpoint:
         self._timeout_s = timeout_s
         # Kept here because a task outlives the socket that it works for, and the loop keeps none.
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._told: set[str] = set()
         self.waiting_bytes = 0
         """Of the messages in all gates, those of sockets that are gone included."""
 
@@ -106,15 +116,16 @@ class Checkpoint:
 
     async def _decided(self, judge: Judge, asks: Sequence[Ask]) -> Sequence[bool]:
         answer = await self._call(partial(judge.decide, asks))
-        if answer is None:
+        if answer is _SILENCE:
             return ()
         if (
             isinstance(answer, list | tuple)
             and len(answer) == len(asks)
             and all(isinstance(each, bool) for each in answer)
         ):
+            self._told.clear()
             return answer
-        log.error("! the policy's answer is no list of a True or False for each ask")
+        self._tell(f"answered {_named(answer)}, which is no list of a True or False for each ask")
         return ()
 
     async def _answered(
@@ -126,14 +137,23 @@ class Checkpoint:
         for ask in asks:
             answer = await self._call(partial(policy, ask))
             if not isinstance(answer, bool):
-                if answer is not None:
-                    log.error("! the policy answered %s, not a bool", type(answer).__name__)
+                if answer is not _SILENCE:
+                    self._tell(f"answered {_named(answer)}, which is no bool")
                 break
+            self._told.clear()
             answers.append(answer)
         return answers
 
+    def _tell(self, what: str, error: BaseException | None = None) -> None:
+        """Log each kind of failure once until the policy is well again: every device comes back
+        with what it could not send, and would have it logged for each message."""
+        if what not in self._told:
+            self._told.add(what)
+            facts = {} if error is None else {"at": _places(error)}
+            log.error("! the policy %s; its senders wait", what, extra={"facts": facts})
+
     async def _call(self, asking: Callable[[], Awaitable[object]]) -> object:
-        """What the embedder's code answers; None for no answer. It may do what it likes: raise,
+        """What the embedder's code answers; _SILENCE for nothing. It may do what it likes: raise,
         hang, cancel itself or ignore that it was cancelled."""
         task = self.start(_awaited(asking))
         try:
@@ -142,15 +162,16 @@ class Checkpoint:
             task.cancel()
         if not task.done():
             task.add_done_callback(_nobody_asks_any_more)
-            log.error("! the policy did not answer in time")
+            self._tell("did not answer in time")
         elif task.cancelled():
-            log.error("! the policy cancelled itself")
+            self._tell("cancelled itself")
         elif (error := task.exception()) is not None:
-            # Its type only: the text of a foreign error may quote the message.
-            log.error("! the policy raised %s", type(error).__name__)
+            # Not its text: that of a foreign error may quote the message.
+            text = f": {error}" if isinstance(error, NoAnswer) else ""
+            self._tell(f"raised {type(error).__name__}{text}", error)
         else:
             return task.result()
-        return None
+        return _SILENCE
 
 
 class Gate:
@@ -254,6 +275,17 @@ def _ask(draft: Draft) -> Ask:
         intent.target,
         body,
     )
+
+
+def _named(answer: object) -> str:
+    """Its type only, as it may hold what the policy was asked about."""
+    return "None" if answer is None else type(answer).__name__
+
+
+def _places(error: BaseException) -> str:
+    """Where it was raised, outermost first, without the text of any error in it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " > ".join(f"{each.filename}:{each.lineno} {each.name}" for each in frames)
 
 
 async def _awaited(asking: Callable[[], Awaitable[object]]) -> object:

@@ -128,6 +128,40 @@ def test_without_an_answer_nothing_passes(
     assert "hello" not in caplog.text
 
 
+def test_each_kind_of_failure_is_told_once_until_the_policy_is_well(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answers: list[Callable[[], Any]] = [
+        lambda: saying(None),
+        lambda: saying(None),
+        broken,
+        broken,
+        lambda: saying(None),
+        lambda: saying(True),
+        lambda: saying(None),
+    ]
+
+    async def play() -> None:
+        checkpoint = Checkpoint(lambda asked: answers[asked.number]())
+        for number in range(len(answers)):
+            await checkpoint.refusals([ask(number)])
+        await checkpoint.close()
+
+    in_virtual_time(play())
+    none = "! the policy answered None, which is no bool; its senders wait"
+    raised = "! the policy raised ValueError; its senders wait"
+    assert caplog.messages == [none, raised, none]
+    at = caplog.records[1].__dict__["facts"]["at"]
+    assert at.endswith(" broken")
+    assert "test_policy.py:" in at
+    assert "hello" not in at
+
+
+def test_a_judge_that_forgot_to_return_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    told(WholeFrames(lambda numbers: None), 1, 2)
+    assert "answered None, which is no list" in caplog.text
+
+
 @pytest.mark.parametrize(
     "answer",
     [

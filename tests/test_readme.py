@@ -13,12 +13,12 @@ from aiohttp import web
 
 from client_sim.door import opened
 from client_sim.live_server import LiveServer, started
-from syncd import client
+from syncd import SERVICE, client
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-RECEIVE, SEND, FRIENDS, EMBED = PYTHON
+RECEIVE, SEND, FRIENDS, EMBED, POLICY = PYTHON
 SHOWN = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
 ADDRESS = "127.0.0.1:8470"
 
@@ -106,6 +106,40 @@ async def test_the_embedded_application_syncs_under_its_path(
         await runner.cleanup()
 
 
+async def test_the_policy_keeps_one_account_from_another_in_groups_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(POLICY, "README.md", "exec"), names)
+    runner = web.AppRunner(names["sync"])
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        service = names["sync"][SERVICE]
+        made = {
+            who: await service.create_device(who, name="PC", platform="pc")
+            for who in ("alice", "bob", "mallory")
+        }
+        token = made["mallory"].token
+        async with (
+            asyncio.timeout(30),
+            client.connect(f"http://{host}:{port}", token=token) as mallory,
+        ):
+            await mallory.create_group("all", ["alice", "bob"])
+            await mallory.create_group("two", ["bob"])
+            await mallory.send_to("bob", b"hello")
+            await mallory.send("two", b"hello")
+            for conversation in ("alice~mallory", "all"):
+                with pytest.raises(client.SendRefused, match="by the policy"):
+                    await mallory.send(conversation, b"hello")
+            with pytest.raises(client.SendRefused, match="not a member"):
+                await mallory.send("nowhere", b"hello")
+    finally:
+        await runner.cleanup()
+
+
 def test_the_first_screen_says_what_it_is_how_to_start_and_what_comes_out() -> None:
     screen = "\n".join(README.splitlines()[:60])
     for words in ("client-sim reproduce", "-m pytest", "Reproduced and fixed", "founding_bug.svg"):
@@ -122,7 +156,7 @@ def test_every_relative_link_leads_somewhere() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-@pytest.mark.parametrize(("example", "lines_max"), [(EMBED, 15), (FRIENDS, 45)])
+@pytest.mark.parametrize(("example", "lines_max"), [(EMBED, 15), (FRIENDS, 45), (POLICY, 13)])
 def test_an_example_is_short(example: str, lines_max: int) -> None:
     code = [line for line in example.splitlines() if line.strip()]
     assert len(code) <= lines_max

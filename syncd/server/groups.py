@@ -97,7 +97,7 @@ class GroupDoor:
         caller = await self._caller(request)
         account = words.account_id(request.match_info["account"])
         if caller.account not in ("", account):
-            raise Declined(errors.NOT_ALLOWED)
+            raise Declined(errors.NOT_ALLOWED, "A device's token counts for its own account alone.")
         counts = await self._service.unread(account)
         return as_json({"account": account, "total": sum(counts.values()), "unread": counts})
 

@@ -17,6 +17,7 @@ from aiohttp.typedefs import Middleware
 from syncd import errors
 from syncd.identity.devices import facts
 from syncd.identity.words import Declined
+from syncd.model import is_group
 from syncd.server.intake import bearer, idempotency_key, read_json, refuse_secrets_in_url
 from syncd.server.logs import redacted
 from syncd.server.refusals import refused
@@ -78,11 +79,15 @@ class Door:
         return as_json({"status": self._service.phase.value}, 200 if ready else 503)
 
     async def publish(self, request: web.Request) -> web.Response:
-        name = await self._key_holder(request)
+        publisher = await self._key_holder(request)
         key = idempotency_key(request)
         wanted = await read_json(request, Publishing)
-        body, publisher = _body(wanted), f"key:{name}"
+        body = _body(wanted)
         if wanted.to is not None:
+            if wanted.conversation is not None and is_group(wanted.conversation):
+                raise Declined(
+                    errors.BAD_REQUEST, "The conversation is a group: give to or it, not both."
+                )
             published = await self._service.publish(
                 wanted.to,
                 body,
@@ -119,12 +124,17 @@ class Door:
         return as_json({"device": revoked.device, "revoked": True})
 
     async def _key_holder(self, request: web.Request) -> str:
-        """The name of the API key that the request shows. Raises Declined."""
-        key = bearer(request)
-        name = None if key is None else await self._service.key_name(key)
-        if name is None:
-            raise Declined(errors.UNAUTHORIZED)
-        return name
+        """The publisher that the request's API key stands for. Raises Declined."""
+        credential = bearer(request)
+        caller = None if credential is None else await self._service.caller(credential)
+        if caller is None:
+            raise Declined(errors.UNAUTHORIZED, "The API key is missing or not valid.")
+        if caller.account:
+            raise Declined(
+                errors.UNAUTHORIZED,
+                "This request needs an API key; a device's token sends by the socket.",
+            )
+        return caller.publisher
 
 
 def _body(wanted: Publishing) -> bytes:

@@ -5,7 +5,6 @@ Whatever is not exactly an answer raises, and the checkpoint then lets nothing p
 
 from __future__ import annotations
 
-import logging
 from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 
@@ -13,16 +12,10 @@ import msgspec
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, hdrs, web
 
 from syncd.limits import MESSAGES_PER_FRAME_MAX, POLICY_TIMEOUT_S
-from syncd.policy import Ask
-
-log = logging.getLogger(__name__)
+from syncd.policy import Ask, NoAnswer
 
 _ANSWER_BYTES_MAX = 16 * MESSAGES_PER_FRAME_MAX
 """The longest answer: `false, ` for each message of a largest frame, and its writer's taste."""
-
-
-class NoAnswer(Exception):
-    """What came back decides nothing."""
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -67,8 +60,7 @@ class HttpPolicy:
             allow_redirects=False,
         ) as response:
             if response.status != 200:
-                log.error("! the URL of the policy answered with status %d", response.status)
-                raise NoAnswer(f"status {response.status}")
+                raise NoAnswer(f"its URL answered with status {response.status}")
             body = bytearray()
             async for piece in response.content.iter_any():
                 body += piece

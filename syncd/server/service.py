@@ -20,7 +20,7 @@ from syncd.identity import words
 from syncd.identity.devices import Credential, Devices
 from syncd.identity.keys import Keys
 from syncd.identity.words import Declined
-from syncd.membership import Change, Members, changed
+from syncd.membership import Action, Change, Members, changed
 from syncd.model import (
     Accepted,
     AccountId,
@@ -220,6 +220,8 @@ class Service:
             return False
         if result is errors.CONVERSATION_EXISTS and await self._is_so(intent, by):
             return False
+        if result is errors.BAD_CHANGE:
+            raise Declined(errors.BAD_REQUEST, _impossible(change))
         _raise_refusal(result, by)
         return True
 
@@ -282,12 +284,6 @@ class Service:
         with self.weathering():
             return await staff.devices.revoke(device)
 
-    async def key_name(self, key: str) -> str | None:
-        """The name of an API key; None for everything else."""
-        staff = self._serving()
-        with self.weathering():
-            return await staff.keys.name_of(key)
-
     @contextmanager
     def weathering(self) -> Iterator[None]:
         """Turn what storage suffers into what a caller is told, or into the end of the process."""
@@ -318,6 +314,13 @@ class Service:
         with self.weathering():
             found = await self._serving().storage.members(intent.conversation)
         return found == changed(None, intent.change, actor or None)
+
+
+def _impossible(change: Change) -> str:
+    """Why no group can be changed like that, where the form of the change is right."""
+    if change.action is Action.LEAVE:
+        return "An API key is no member: use remove."
+    return "No possible change: members and owners are both empty."
 
 
 def _raise_refusal(result: Accepted | Refusal, actor: str | None) -> Accepted:

@@ -411,3 +411,28 @@ async def test_the_policy_decides_changes_in_somebodys_name(start: Any, storage:
     [*_, last] = asked
     assert (last.account, last.kind, last.conversation) == ("anne", Kind.SYSTEM, "team")
     assert json.loads(last.body) == add
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "text"),
+    [
+        ("POST", TEAM + "/changes", {"action": "leave"}, "is no member: use remove"),
+        ("PUT", TEAM + "2", {}, "members and owners are both empty"),
+        ("POST", TEAM + "/changes", {"action": "add"}, "nobody is named"),
+        ("PUT", TEAM + "2", {"members": ["anne", "anne"]}, "an account is named twice"),
+        ("POST", "/v1/messages", {"to": "anne", "conversation": "team", "text": "x"}, "not both"),
+    ],
+)
+async def test_a_bad_request_is_told_what_is_wrong(
+    town: Town, method: str, path: str, body: Any, text: str
+) -> None:
+    await town.make()
+    status, answer = await town.ask("key", method, path, body)
+    assert status == 400
+    assert text in answer["text"]
+
+
+async def test_who_shows_a_token_is_told_where_a_key_is_needed(town: Town) -> None:
+    answer = await town.ask("anne", "POST", "/v1/messages", {"to": "ben", "text": "x"})
+    assert is_refused(answer, errors.UNAUTHORIZED)
+    assert "needs an API key; a device's token sends by the socket" in answer[1]["text"]

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from syncd import errors
 from syncd.model import Identity, Kind, direct
-from syncd.policy import Ask, Checkpoint
-from syncd.server.policy_http import HttpPolicy, NoAnswer
+from syncd.policy import Ask, Checkpoint, NoAnswer
+from syncd.server.policy_http import HttpPolicy
 from tests.drafts import ALICE, BOB, PHONE
 
 ASKS = [

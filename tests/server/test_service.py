@@ -181,7 +181,7 @@ async def test_a_drained_service_declines(service: Service) -> None:
         service.create_device("bob", name="PC2", platform="pc"),
         service.devices("bob"),
         service.revoke("0" * 24),
-        service.key_name("sk_"),
+        service.caller("sk_"),
         service.caller("sk_"),
         service.members("team"),
         service.unread("bob"),
