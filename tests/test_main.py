@@ -13,8 +13,7 @@ from syncd import __version__
 from syncd.__main__ import main
 from syncd.commands.outcome import DECLINED, DONE, UNREACHABLE, USAGE
 from syncd.storage.sqlite import LOCK_NAME
-
-Ran = tuple[int, str, str]
+from tests.conftest import Ran
 
 
 @pytest.fixture(autouse=True)
@@ -27,21 +26,6 @@ def own_logging() -> Iterator[None]:
     root.handlers = before
     root.setLevel(level)
     logging.getLogger("asyncio").setLevel(logging.NOTSET)
-
-
-@pytest.fixture
-def run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Ran]:
-    """Runs one command over a store of the test's own."""
-    monkeypatch.setenv("SYNCD_DATA", str(tmp_path / "store"))
-
-    def ran(*arguments: str) -> Ran:
-        status = main(arguments)
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return ran
 
 
 def test_the_token_stands_alone_on_standard_output(run: Callable[..., Ran]) -> None:

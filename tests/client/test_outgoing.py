@@ -66,9 +66,9 @@ def test_what_is_too_large_is_refused_as_the_server_would() -> None:
         ("a" * len(OWN), TypeError),
         ((OWN, 1), TypeError),
         (Identity(OWN, 0), ValueError),
-        (Identity("short", 1), ValueError),  # type: ignore[arg-type]
-        (Identity(HALF * len(OWN), 1), ValueError),  # type: ignore[arg-type]
-        (Identity(OWN, object()), ValueError),  # type: ignore[arg-type]
+        (Identity("short", 1), ValueError),
+        (Identity(HALF * len(OWN), 1), ValueError),
+        (Identity(OWN, object()), ValueError),
     ],
 )
 def test_a_target_is_the_identity_of_a_message(target: Any, error: type[Exception]) -> None:

@@ -6,28 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from syncd.__main__ import main
 from syncd.commands.care import summary
 from syncd.commands.outcome import DAMAGED, DECLINED, DONE, USAGE
 from syncd.storage.findings import Report
-
-Ran = tuple[int, str, str]
+from tests.conftest import Ran
 
 
 @pytest.fixture
-def run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Ran]:
-    """Runs one command over a store of the test's own, in which Alice has a device."""
-    monkeypatch.setenv("SYNCD_DATA", str(tmp_path / "store"))
-
-    def ran(*arguments: str) -> Ran:
-        status = main(arguments)
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    ran("token", "alice", "--device-name", "PC1", "--platform", "pc")
-    return ran
+def run(run: Callable[..., Ran]) -> Callable[..., Ran]:
+    """The same, over a store in which Alice has a device."""
+    run("token", "alice", "--device-name", "PC1", "--platform", "pc")
+    return run
 
 
 def test_a_summary_counts_everything() -> None:

@@ -123,7 +123,7 @@ async def test_a_message_to_a_group(grouped: Service) -> None:
         assert published == Published(None, duplicate)
     assert [(await grouped.devices(each))[0].head for each in ("bob", "zoe")] == [2, 2]
     with pytest.raises(TypeError, match="body is bytes"):
-        await grouped.publish_to_group("team", "text")  # type: ignore[arg-type]
+        await grouped.publish_to_group("team", "text")
 
 
 async def test_what_is_unread(grouped: Service) -> None:

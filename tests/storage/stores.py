@@ -8,6 +8,7 @@ from syncd import chain, heading
 from syncd.heading import Heading
 from syncd.membership import Action, Change
 from syncd.model import (
+    Accepted,
     AccountId,
     ConversationId,
     CursorMark,
@@ -55,8 +56,9 @@ async def send(storage: Storage, *drafts: Draft) -> None:
     """Every draft is accepted."""
     work = Work(submissions=tuple(Submission(each.device, 0, (each,)) for each in drafts))
     done = await storage.commit(work)
-    outcomes = [outcome for answered in done.submissions for outcome in answered]  # type: ignore[union-attr]
-    assert all(hasattr(outcome, "seq") for outcome in outcomes), outcomes
+    for answered in done.submissions:
+        assert isinstance(answered, tuple), answered
+        assert all(isinstance(outcome, Accepted) for outcome in answered), answered
 
 
 async def fill(storage: Storage) -> None:
