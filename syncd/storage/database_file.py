@@ -34,7 +34,7 @@ def claim(folder: Path) -> int:
     Raises StoreRefused when another process holds it, and OSError.
     """
     if not folder.is_dir():
-        folder.mkdir(mode=0o700, parents=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # another may make it just now
         sync_folder(folder.parent)
     lock = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
