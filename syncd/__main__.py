@@ -12,6 +12,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from syncd import __version__
@@ -69,6 +70,7 @@ def _serve(config: Config) -> int:
                 rates=Rates(config.account_rate, config.address_rate, config.key_rate),
                 retain_days=config.retain_days,
                 retain_entries=config.retain_entries,
+                journal=Path(config.journal) if config.journal else None,
             )
         )
     except StoreRefused as refused:

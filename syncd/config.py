@@ -43,6 +43,12 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+def _file(text: str) -> str:
+    if "\0" in text or text.endswith("/"):
+        raise ValueError("a file")
+    return text
+
+
 def _host(text: str) -> str:
     if not text or not text.isprintable() or any(each in text for each in " /@"):
         raise ValueError("a host name or an address")
@@ -205,6 +211,15 @@ class Config:
         default=limits.KEY_REQUESTS_PER_SECOND,
         metadata=_setting(
             _rate, "REQUESTS", "requests by one API key or token a second; 0: no limit"
+        ),
+    )
+    journal: str = field(
+        default="",
+        metadata=_setting(
+            _file,
+            "FILE",
+            "where everything that happens is recorded, without bodies and tokens, for client-sim;"
+            " a file that is there is continued",
         ),
     )
     log_format: str = field(

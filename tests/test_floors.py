@@ -51,11 +51,14 @@ WINGS = {
             "reader",
             "damages",
             "wakeups",
+            "live_connections",
             "policy",
             "retention",
             "badges",
         ),
     ),
+    # What a server does, told to a file: it looks on, and nobody on its floor knows.
+    "recording": Wing(4, ("recording",)),
     # Accounts and platforms know nothing of sync: a session asks them, in their words.
     "identity": Wing(4, ("identity",), never=("wire", "protocol")),
     "platform": Wing(4, ("platform",), never=("wire", "protocol")),

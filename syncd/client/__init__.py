@@ -21,6 +21,7 @@ from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from syncd import limits
+from syncd.client.assembly import assembled
 from syncd.client.device import Device, Item
 from syncd.client.exceptions import (
     ClientError,
@@ -35,12 +36,11 @@ from syncd.client.exceptions import (
     StoreUnusable,
 )
 from syncd.client.memory_store import MemoryStore
-from syncd.client.socket import Dialler
+from syncd.client.socket import SocketDialler
 from syncd.client.sqlite_store import SqliteStore
 from syncd.client.store import ClientStore, OldEntry, Pending, PendingState
 from syncd.membership import Action, Change, Role, read_change
 from syncd.model import Accepted, Identity, Kind, Refused
-from syncd.protocol.client import Client, Settings
 from syncd.protocol.client_commands import Floored, News, Signalled, Unreachable
 from syncd.protocol.client_events import Mark
 from syncd.protocol.unread import Unread
@@ -133,17 +133,18 @@ async def connect(
         store = MemoryStore()
     elif isinstance(store, str | os.PathLike):
         store = SqliteStore(store)
-    instance = secrets.token_hex(limits.INSTANCE_CHARACTERS // 2)
-    await store.open()
-    try:
-        # Recorded before the first connection, so that a fence can be told to be our own.
-        loaded, credential = await store.call(lambda shelf: shelf.begin(server, instance, token))
-    except BaseException:
-        await store.close()
-        raise
-    settings = Settings(credential, instance, window, cursor, store.durable, verify_start)
-    device = Device(Client(settings, random.random), store, Dialler(server, codec), hear)
-    device.start(loaded)
+    device = await assembled(
+        store,
+        SocketDialler(server, codec),
+        server=server,
+        token=token,
+        instance=secrets.token_hex(limits.INSTANCE_CHARACTERS // 2),
+        jitter=random.random,
+        window=window,
+        cursor=cursor,
+        verify_start=verify_start,
+        hear=hear,
+    )
     try:
         yield device
     finally:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from syncd import limits
 from syncd.client.exceptions import SendRefused, ServerSkipped, exception_for
 from syncd.client.interpreter import Interpreter, Request
+from syncd.client.line import Dialler
 from syncd.client.outgoing import body_of, conversation_of, kind_of, outgoing_of
-from syncd.client.socket import Dialler
 from syncd.client.store import ClientStore, Enqueued, OldEntry, Outgoing, Pending, Run
 from syncd.client.verbs import Verbs
 from syncd.client.waiting import Bell
@@ -75,7 +75,7 @@ class Device(Verbs):
         self._end: commands.StopReason | BaseException | None = None
         self._by_ticket: dict[int, asyncio.Future[Outcome]] = {}
         self._by_number: dict[int, asyncio.Future[Outcome]] = {}
-        self._requests: set[Request] = set()
+        self._requests: dict[Request, None] = {}  # in the order in which they were made
         self._closing: asyncio.Future[None] | None = None
         self._items: Iterable[Item] = iter(())
         self._era = -1
@@ -275,8 +275,8 @@ class Device(Verbs):
         self._raise_if_over()
         queued = asyncio.get_running_loop().create_future()
         request = Request(outgoing, queued, refused=refused)
-        self._requests.add(request)
-        request.queued.add_done_callback(lambda _: self._requests.discard(request))
+        self._requests[request] = None
+        request.queued.add_done_callback(lambda _: self._requests.pop(request))
         self._interpreter.tell(request)
         return request
 
@@ -300,6 +300,10 @@ class Device(Verbs):
         if self._closing is None:
             self._closing = asyncio.ensure_future(self._close())
         await asyncio.shield(self._closing)  # a cancelled caller leaves no file open
+
+    def abort(self) -> None:
+        """End here and now, as if the process were killed; the store is its opener's to close."""
+        self._interpreter.abort()
 
     async def _close(self) -> None:
         if self._handing is not None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from syncd.client.exceptions import ClientError
-from syncd.client.socket import Dialled, Dialler
+from syncd.client.line import Dialled, Dialler
 from syncd.client.store import ClientStore, Enqueued, Outgoing
 from syncd.errors import Refusal
 from syncd.model import Outcome
@@ -105,6 +105,17 @@ class Interpreter:
             await asyncio.wait(tasks)
         if self._dialled is not None:
             await self._dialled.closed()
+
+    def abort(self) -> None:
+        """End as a process does that is killed: no goodbye, and no further step of any task."""
+        self._over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._dialled is not None:
+            self._dialled.cut()
+        for task in self._tasks:
+            task.cancel()
+        self._audience.stopped(commands.Requested())
 
     def _keep(self, work: Coroutine[object, object, None]) -> None:
         task = self._loop.create_task(work)

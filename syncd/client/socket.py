@@ -35,22 +35,22 @@ _socket_log = logging.getLogger("syncd.client.socket")
 _socket_log.setLevel(logging.INFO)
 
 
-class Dialler:
-    """Knows where to connect to and in which encoding."""
+class SocketDialler:
+    """See line.Dialler. Knows where to connect to and in which encoding."""
 
     def __init__(self, url: str, codec: Codec) -> None:
         self.url = url
         self.codec = codec
 
-    def dial(self) -> Dialled:
+    def dial(self) -> SocketDialled:
         """A connection that is still to be made."""
-        return Dialled(self)
+        return SocketDialled(self)
 
 
-class Dialled:
-    """One connection: `connect`, then `receive` until None, then `disconnected` says why."""
+class SocketDialled:
+    """See line.Dialled: over a WebSocket."""
 
-    def __init__(self, dialler: Dialler) -> None:
+    def __init__(self, dialler: SocketDialler) -> None:
         self._url = dialler.url
         self._codec = dialler.codec
         self._socket: ClientConnection | None = None

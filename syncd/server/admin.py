@@ -27,6 +27,7 @@ from syncd.identity.keys import Keys
 from syncd.identity.words import Declined
 from syncd.limits import TRIM_UNASKED_ENTRIES, TRIM_UNASKED_PERCENT_MAX
 from syncd.model import AccountId, Kind, ReadRequest
+from syncd.recording.storage import RecordedFiles
 from syncd.retention import Retention
 from syncd.server.logs import redacted
 from syncd.storage import UNKNOWN_EPOCH, NotErasable, Storage
@@ -234,7 +235,7 @@ class Administration:
         }
 
     async def _import(self, account: AccountId, path: Path) -> Answer:
-        if not isinstance(self._storage, SqliteStorage):
+        if not isinstance(self._storage, SqliteStorage | RecordedFiles):
             raise Declined(errors.BAD_REQUEST, "An account is imported into a store in files.")
         try:
             imported = await self._storage.import_account(account, path)

@@ -24,12 +24,15 @@ from syncd.errors import Refusal
 from syncd.identity.devices import Admission, Devices
 from syncd.identity.keys import Keys
 from syncd.limits import POLL_INTERVAL_S
+from syncd.live_connections import LiveConnections
 from syncd.model import CursorScope
 from syncd.policy import Checkpoint, Policy
 from syncd.reader import Reader
+from syncd.recording.journal import Journal
+from syncd.recording.storage import recorded
 from syncd.retention import Retention, kept
 from syncd.server.admin import Administration, AdminSocket, Answer, Request
-from syncd.server.connection import Authenticate, Backstage, LiveConnections
+from syncd.server.connection import Authenticate, Backstage
 from syncd.server.deadlines import Deadlines
 from syncd.server.groups import GroupDoor
 from syncd.server.http import Door, guard
@@ -82,6 +85,7 @@ def application(
     retain_days: int = 0,
     retain_entries: int = 0,
     rates: Rates | None = None,
+    journal: str | Path | None = None,
 ) -> web.Application:
     """The sync service as an aiohttp application; mount it with `add_subapp`, or run it alone.
 
@@ -101,6 +105,8 @@ def application(
         defaults. Behind a proxy all come from one address: set that rate to 0 there.
     retain_days, retain_entries: how much is kept of each log where nothing else was set for it; 0
         for everything.
+    journal: a file to which everything that happens is told, without bodies and tokens, for
+        `client-sim`; see recording/journal.py. OSError at startup where that is impossible.
 
     Between startup and cleanup `application[SERVICE]` publishes and makes devices.
     """
@@ -109,6 +115,7 @@ def application(
     assembly.policy, assembly.recall_within_s = policy, recall_within_s
     assembly.retained = kept(retain_entries, retain_days)
     assembly.throttle = Throttle(rates or Rates())
+    assembly.journal_path = None if journal is None else Path(journal)
     app = web.Application(middlewares=[guard(), assembly.throttle.middleware()])
     app[SERVICE] = assembly.service
     app.add_routes(Door(assembly.service).routes())
@@ -134,6 +141,7 @@ class _Assembly:
         self.recall_within_s = 0
         self.retained = Keep()
         self.throttle = Throttle(Rates())
+        self.journal_path: Path | None = None
         self._store = store
         self._vouch = vouch
         self._on_failure = on_failure
@@ -154,6 +162,11 @@ class _Assembly:
         """Everything between startup and cleanup. Raises StoreRefused at startup."""
         async with AsyncExitStack() as stack:
             storage = await self._open(stack)
+            journal = None if self.journal_path is None else Journal(self.journal_path)
+            if journal is not None:
+                stack.callback(journal.close)
+                storage = recorded(storage, journal)
+                await storage.begin()
             wakeups, deadlines = Wakeups(), Deadlines()
             committer = Committer(storage, wakeups, self.service.fail, self.throttle.fanned_out)
             reader = Reader(storage)
@@ -190,6 +203,7 @@ class _Assembly:
                 scope=storage.cursor_scope,
                 checkpoint=checkpoint,
                 recall_within_s=self.recall_within_s,
+                journal=journal,
             )
             self._sync = sync_endpoint(backstage, self.allowed_origins)
             administration = Administration(storage, devices, keys, wakeups.wake, retention)

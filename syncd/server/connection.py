@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from aiohttp import WSMessage, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from syncd import errors
 from syncd.committer import Committer, Lane
@@ -26,6 +26,7 @@ from syncd.limits import (
     SOCKET_FRAMES_MAX,
     WRITE_STALLED_TIMEOUT_S,
 )
+from syncd.live_connections import LiveConnections
 from syncd.model import (
     CursorScope,
     Opening,
@@ -39,8 +40,9 @@ from syncd.protocol import commands, events
 from syncd.protocol.session import Session
 from syncd.protocol.session_table import State
 from syncd.reader import Reader
+from syncd.recording.journal import Journal
+from syncd.recording.tape import Tape
 from syncd.server.deadlines import Deadlines
-from syncd.server.live_connections import LiveConnections as LiveConnections
 from syncd.server.signals import Signals
 from syncd.server.throttle import Stranger, Throttle
 from syncd.wakeups import Wakeups
@@ -71,6 +73,7 @@ class Backstage:
     checkpoint: Checkpoint | None = None
     recall_within_s: int = 0
     """How old a message may be that its author recalls; 0 for any age."""
+    journal: Journal | None = None
 
 
 class Connection:
@@ -89,6 +92,7 @@ class Connection:
         "_progress_at",
         "_socket",
         "_stranger",
+        "_tape",
         "_token",
         "_transport",
         "_unflushed_frames",
@@ -114,6 +118,7 @@ class Connection:
         self._lane = Lane()
         checkpoint = backstage.checkpoint
         self._gate = None if checkpoint is None else checkpoint.gate(self._append)
+        self._tape = None if backstage.journal is None else Tape(backstage.journal)
         self._listening = False
         self._token: str | None = None
         self._written_bytes = 0
@@ -133,6 +138,9 @@ class Connection:
                     await self._authenticate()
         finally:
             self.handle(events.Disconnected())
+            if self._tape is not None:
+                said_goodbye = self._socket.close_code == WSCloseCode.OK
+                self._tape.closed(self.session, said_goodbye=said_goodbye)
             if self._listening:
                 self._backstage.wakeups.forget(self.session.account, self)
             try:
@@ -147,7 +155,10 @@ class Connection:
     def handle(self, event: events.Event, now: float | None = None) -> None:
         """Feed one event and perform what follows. Never raises: a bug ends this socket alone."""
         try:
-            for command in self.session.handle(event, self._loop.time() if now is None else now):
+            wanted = self.session.handle(event, self._loop.time() if now is None else now)
+            if self._tape is not None:
+                self._tape.note(self.session, event, wanted)
+            for command in wanted:
                 self._perform(command)
         except Exception:
             log.exception("! %r failed at %s", self.session, type(event).__name__)
@@ -322,6 +333,8 @@ class Connection:
         except StopIteration:
             self._written_bytes += len(data)
             self._unflushed_frames += 1
+            if self._tape is not None:
+                self._tape.queued(self.session, self._transport.get_write_buffer_size())
         except ConnectionError:
             pass  # the socket is going; the receiving side notices
         else:

@@ -46,12 +46,13 @@ async def serve(
     retain_days: int = 0,
     retain_entries: int = 0,
     rates: Rates | None = None,
+    journal: Path | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain and return.
 
     Prints one line, `listening on http://HOST:PORT`, on standard output once requests are served.
-    A second signal ends the process at once. Raises OSError when it cannot listen and StoreRefused
-    when the store does not open.
+    A second signal ends the process at once. Raises OSError when it cannot listen or record, and
+    StoreRefused when the store does not open.
     """
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
@@ -68,6 +69,7 @@ async def serve(
             retain_days=retain_days,
             retain_entries=retain_entries,
             rates=rates,
+            journal=journal,
         )
         if policy is not None:
             app.cleanup_ctx.insert(0, policy.lifetime)  # asked until the service has ended

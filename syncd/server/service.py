@@ -20,6 +20,7 @@ from syncd.identity import words
 from syncd.identity.devices import Credential, Devices
 from syncd.identity.keys import Keys
 from syncd.identity.words import Declined
+from syncd.live_connections import LiveConnections
 from syncd.membership import Action, Change, Members, changed
 from syncd.model import (
     Accepted,
@@ -32,7 +33,6 @@ from syncd.model import (
     Seq,
 )
 from syncd.policy import Ask, Checkpoint
-from syncd.server.connection import LiveConnections
 from syncd.server.writer import Writer, author, body_of, direct_or_own, group
 from syncd.storage import Storage, StorageError
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from syncd import errors
-from syncd.client.socket import Dialled, Dialler
+from syncd.client.socket import SocketDialled, SocketDialler
 from syncd.protocol import client_events as events
 from syncd.wire.codec import JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL, codec_for
 from syncd.wire.frames import Heartbeat
@@ -20,8 +20,8 @@ FRAME = ack(3).frame
 BEAT = Heartbeat(EPOCH, 2, 1)
 
 
-def dialled(url: str, subprotocol: str = MSGPACK_SUBPROTOCOL) -> Dialled:
-    return Dialler(url, codec_for(subprotocol)).dial()
+def dialled(url: str, subprotocol: str = MSGPACK_SUBPROTOCOL) -> SocketDialled:
+    return SocketDialler(url, codec_for(subprotocol)).dial()
 
 
 @pytest.mark.parametrize("subprotocol", [MSGPACK_SUBPROTOCOL, JSON_SUBPROTOCOL])

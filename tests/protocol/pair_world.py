@@ -17,6 +17,7 @@ from typing import Any
 
 from syncd import errors, limits
 from syncd.committer import Committer, Lane
+from syncd.live_connections import LiveConnections
 from syncd.model import (
     Accepted,
     AccountId,
@@ -40,7 +41,6 @@ from syncd.protocol import commands, events
 from syncd.protocol.client import Client, Settings
 from syncd.protocol.session import Session
 from syncd.reader import Reader
-from syncd.server.connection import LiveConnections
 from syncd.storage import StorageError
 from syncd.storage.memory import MemoryStorage
 from syncd.wakeups import Wakeups

@@ -11,10 +11,10 @@ from syncd.committer import Committer
 from syncd.identity.devices import Devices
 from syncd.identity.keys import Keys
 from syncd.identity.words import Declined
+from syncd.live_connections import LiveConnections
 from syncd.membership import Action, Change, Role
 from syncd.model import AccountId
 from syncd.policy import Ask
-from syncd.server.connection import LiveConnections
 from syncd.server.service import Caller, Phase, Published, Service, Staff
 from syncd.storage import StorageError
 from syncd.storage.memory import MemoryStorage

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from tests.server.conftest import Running
+from tests.server.conftest import start as start
 from tests.server.peers import ANNE, BEN, Town, found_town, until
 
 

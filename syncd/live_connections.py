@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from syncd.errors import Refusal
 from syncd.model import AccountId, DeviceId
 from syncd.protocol import events
+from syncd.protocol.session import Session
 from syncd.protocol.session_table import State
+from syncd.wire.frames import Signalled
 
-if TYPE_CHECKING:
-    from syncd.server.connection import Connection
+
+class Connection(Protocol):
+    """The interpreter of one session, whatever its socket is made of."""
+
+    session: Session
+
+    def handle(self, event: events.Event, now: float | None = None) -> None:
+        """Feed one event and perform what follows. Never raises."""
+
+    def signalled(self, signal: Signalled) -> None:
+        """Pass a signal on, unless the line is busy."""
+
+    def look_for_stall(self, now: float) -> None:
+        """Notice a socket that accepted no byte for too long."""
+
+    def abort(self) -> None:
+        """Drop the socket without a word."""
 
 
 class LiveConnections:
     """Who is connected: for fencing, for revocation, and to say goodbye when the server stops."""
 
     def __init__(self) -> None:
-        self._all: set[Connection] = set()
+        self._all: dict[Connection, None] = {}  # in the order in which they came
         self._by_device: dict[DeviceId, Connection] = {}
         self._by_account: dict[AccountId, dict[DeviceId, Connection]] = {}
 
@@ -26,11 +43,11 @@ class LiveConnections:
 
     def enter(self, connection: Connection) -> None:
         """A socket was opened."""
-        self._all.add(connection)
+        self._all[connection] = None
 
     def leave(self, connection: Connection) -> None:
         """A socket is gone."""
-        self._all.discard(connection)
+        self._all.pop(connection, None)
         session = connection.session
         if self._by_device.get(session.device) is connection:
             del self._by_device[session.device]
