@@ -1,0 +1,1 @@
+"""Judges: each reads a history and says whether one invariant held. They know no server."""

@@ -1,0 +1,223 @@
+"""Foreign entries, half merges and revoked devices are found."""
+
+import pytest
+from msgspec.structs import replace
+
+from client_sim.history import (
+    SERVER,
+    Ack,
+    Answer,
+    Appended,
+    Batch,
+    Connect,
+    Device,
+    Fault,
+    Merged,
+    Record,
+    Revoked,
+    Send,
+    Verdict,
+)
+from client_sim.judging.court import judge
+from client_sim.judging.verdict import Ruling
+from tests.client_sim.judging.story import Story, broken, founding_story
+
+# ---------------------------------------------------------------- tenant-wall
+
+
+def test_a_page_of_another_account() -> None:
+    story = founding_story()
+    story.say("phone", 3, to=("bob",))
+    story.pull("phone")
+    story.batch("PC2", 2, story.logs["bob"][2:])
+    judgement = story.end("PC1", "PC2")
+    assert broken(judgement) == ("tenant-wall",)
+    [opinion] = [each for each in judgement.opinions if each.charges]
+    assert opinion.charges[0].text == "PC2 of alice got message 3 of phone, which was for bob"
+
+
+def test_a_log_that_holds_what_is_another_accounts() -> None:
+    story = founding_story()
+    story.append(story.write("phone", 3, ("bob",)))
+    for device in ("phone", "PC2"):
+        story.pull(device)
+    assert broken(story.end("PC1")) == ("tenant-wall",)
+
+
+@pytest.mark.parametrize("kind", [4, 5])
+def test_a_read_mark_or_a_deletion_is_the_own_accounts_only(kind: int) -> None:
+    story = founding_story()
+    content = story.write("phone", 3)
+    story.records[-1] = replace(story.records[-1], kind=kind, to=())  # type: ignore[call-arg]
+    story.append(content)
+    for device in ("phone", "PC2"):
+        story.pull(device)
+    assert broken(story.end("PC1")) == ("tenant-wall",)
+
+
+def test_a_direct_conversation_is_named_by_both() -> None:
+    for name, expected in (("alice~bob", ()), ("bob~carol", ("tenant-wall",))):
+        story = founding_story()
+        content = story.write("phone", 3, ())
+        story.records[-1] = replace(story.records[-1], conversation=name)  # type: ignore[call-arg]
+        story.append(content)
+        for device in ("phone", "PC2"):
+            story.pull(device)
+        assert broken(story.end("PC1")) == expected
+
+
+def test_only_the_server_knows_who_is_in_a_group() -> None:
+    story = founding_story()
+    content = story.write("phone", 3, ())
+    story.append(content)
+    for device in ("phone", "PC2"):
+        story.pull(device)
+    assert story.end("PC1").ruling is Ruling.TRUE
+
+
+# ---------------------------------------------------------------- merge-atomic
+
+
+class Merging(Story):
+    """A guest wrote two messages to alice, and turns out to be bob."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epochs["guest"] = "g1"
+        self.device("tablet", "guest")
+        self.device("TV", "guest")
+        for device in ("phone", "tablet", "TV", "PC1", "PC2"):
+            self.log_in(device)
+        self.say("tablet", 1, 2, to=("alice", "guest"))
+        for device in ("tablet", "TV", "PC1", "PC2"):
+            self.pull(device)
+
+    def merge(self, *numbers: int) -> None:
+        """These messages are brought into bob's log."""
+        for number in numbers:
+            entry = ("tablet#" + str(number), f"body {number}")
+            self.append(entry, ("bob",))
+            self.records[-1] = replace(self.records[-1], merged=True)  # type: ignore[call-arg]
+        self.tell(Merged(by=SERVER, guest="guest", account="bob", prover="tablet"))
+
+    def finish(self) -> tuple[str, ...]:
+        self.pull("phone")
+        for device in ("tablet", "TV"):
+            self.accounts.pop(device, None)
+            self.places.pop(device, None)
+        return broken(self.end())
+
+
+def test_a_whole_merge() -> None:
+    story = Merging()
+    story.merge(1, 2)
+    assert story.finish() == ()
+
+
+def test_a_merge_that_forgot_an_entry() -> None:
+    story = Merging()
+    story.merge(1)
+    assert story.finish() == ("durable-ack", "merge-atomic")
+
+
+def test_a_merge_in_another_order() -> None:
+    story = Merging()
+    story.merge(2, 1)
+    assert story.finish() == ("merge-atomic",)
+
+
+def test_a_merge_that_never_ended() -> None:
+    story = Merging()
+    story.merge(1, 2)
+    del story.records[-1]
+    assert "merge-atomic" in story.finish()
+
+
+def test_a_guests_log_that_goes_on() -> None:
+    story = Merging()
+    story.merge(1, 2)
+    story.append(story.write("TV", 1, ("guest",)), ("guest",))
+    assert "merge-atomic" in story.finish()
+
+
+def test_only_the_prover_goes_on_with_the_accounts_log() -> None:
+    for device, expected in (("tablet", ()), ("TV", ("merge-atomic",))):
+        story = Merging()
+        story.merge(1, 2)
+        session = story.sessions[device]
+        story.tell(
+            Verdict(
+                device=device,
+                session=session,
+                kind="reset",
+                reason="merged",
+                epoch="b1",
+                floor=0,
+                head=2,
+                start=0,
+                missed=2,
+            )
+        )
+        assert story.finish() == expected
+    story = Merging()
+    story.merge(1, 2)
+    story.tell(Device(device="TV", account="bob", name="TV"))
+    story.connect("TV")
+    story.accounts["TV"] = "bob"
+    story.verdict("TV", 0)
+    assert "merge-atomic" not in story.finish()
+
+
+# ---------------------------------------------------------------- revoke
+
+
+def late(record: Record, *before: Record, wait: int = 30) -> tuple[str, ...]:
+    """PC2 is revoked; three seconds later this is told."""
+    story = founding_story()
+    story.tell(*before, Revoked(by=SERVER, device="PC2"))
+    for _ in range(wait):
+        story.tell(Connect(device="PC1", session=90))
+    story.tell(record)
+    return broken(judge(story.records))
+
+
+ENTRY = Appended(by=SERVER, account="alice", epoch="a1", seq=3, message="PC2#1", body="b")
+WRITTEN = Send(device="PC2", message="PC2#1", body="b", to=("alice",))
+SERVED = (
+    Batch(by=SERVER, device="PC2", session=3, epoch="a1", prev=2, messages=()),
+    Batch(device="PC2", session=3, epoch="a1", prev=2, messages=()),
+    Ack(by=SERVER, device="PC2", session=3, epoch="a1", seq=2),
+    Answer(by=SERVER, device="PC2", message="PC2#1", outcome="accepted"),
+    ENTRY,
+)
+
+
+@pytest.mark.parametrize("record", SERVED, ids=lambda record: type(record).__name__)
+def test_whatever_is_served_to_a_revoked_device(record: Record) -> None:
+    assert late(record, WRITTEN) == ("revoke",)
+    assert late(record, WRITTEN, wait=10) == ()
+
+
+def test_a_verdict_to_a_revoked_device() -> None:
+    told = Verdict(device="PC2", session=3, kind="welcome", epoch="a1", floor=0, head=2, start=2)
+    assert "revoke" in late(told)
+
+
+def test_on_a_slow_line_entries_may_have_been_under_way() -> None:
+    slow = Fault(kind="slow_reader", target="PC2")
+    old = Batch(device="PC2", session=3, epoch="a1", prev=2, messages=())
+    assert late(old, slow) == ()
+    answer = Answer(device="PC2", message="PC2#1", outcome="accepted")
+    assert late(answer, slow, WRITTEN) == ()
+    assert late(answer, slow) == ()
+
+
+def test_an_older_copy_of_the_store_knows_of_no_revocation() -> None:
+    story = founding_story()
+    story.tell(Revoked(by=SERVER, device="PC2"))
+    story.rewind({"alice": 2, "bob": 2}, {"alice": "a2", "bob": "b2"})
+    for _ in range(30):
+        story.tell(Connect(device="PC1", session=90))
+    story.connect("PC2")
+    story.verdict("PC2", 0, "reset", reason="epoch")
+    assert "revoke" not in broken(judge(story.records))
