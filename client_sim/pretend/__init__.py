@@ -1,0 +1,1 @@
+"""The seeded world: virtual time, pretended lines and disks, everything between them real."""

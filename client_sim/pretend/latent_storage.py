@@ -1,0 +1,238 @@
+"""A storage that takes its time and fails now and then, as one run of the server sees it.
+
+Time passes before a call does anything and again before its caller hears of it: the server may die
+in between. What a commit made durable is told to the history, read from the disk itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from client_sim.history import SERVER, Appended, Floor, Saved
+from client_sim.pretend.disk import Disk, StoredCursor
+from client_sim.pretend.world import World
+from syncd import errors
+from syncd.membership import Members
+from syncd.model import (
+    AccountId,
+    ConversationId,
+    CursorMark,
+    CursorScope,
+    Device,
+    DeviceId,
+    Done,
+    Identity,
+    Page,
+    ReadRequest,
+    Seq,
+    Submission,
+    Work,
+)
+from syncd.storage import Storage, StorageError
+from syncd.storage.keeping import Keeping
+
+_COMMIT_MAX_S = 0.05
+_READ_MAX_S = 0.03
+_SLOW_MAX_S = 1.0
+
+
+class Process(Protocol):
+    """The run of the server that has the storage open."""
+
+    async def breathe(self) -> None:
+        """Return where the process lives and may go on; a dead one never returns."""
+
+    def crash(self) -> None:
+        """It dies here."""
+
+
+class Platter:
+    """The disk and its state of health, which outlive every run of the server.
+
+    heads: up to where each log was told.
+    """
+
+    def __init__(self, world: World, disk: Disk) -> None:
+        self.world = world
+        self.disk = disk
+        self.full = False
+        self.slow = False
+        self.heads: dict[AccountId, Seq] = {}
+        self._saved: dict[DeviceId, StoredCursor] = {}
+
+    def tell_news(self, submissions: Sequence[Submission] = ()) -> None:
+        """Tell every entry that was not told yet; these may have brought some of them."""
+        world = self.world
+        generations = {
+            f"{each.device}#{draft.number}": each.generation
+            for each in submissions
+            for draft in each.drafts
+        }
+        for log in self.disk.logs():
+            told = self.heads.get(log.account, 0)
+            if log.head > told:
+                self.heads[log.account] = log.head
+                epoch, now = log.epoch.hex(), world.now()
+                for seq, (message, body) in self.disk.entries(log.account, told):
+                    world.tell(
+                        Appended(
+                            at=now,
+                            by=SERVER,
+                            account=log.account,
+                            epoch=epoch,
+                            seq=seq,
+                            message=message,
+                            body=body,
+                            generation=generations.get(message, 0),
+                        )
+                    )
+
+    def tell_cursors(self, marks: Sequence[CursorMark]) -> None:
+        """Tell what these moved, and which session's did."""
+        now = self.world.now()
+        moved = {(mark.device, mark.seq): mark.generation for mark in marks}
+        for cursor in self.disk.cursors(sorted({mark.device for mark in marks})):
+            if cursor.epoch is not None and cursor != self._saved.get(cursor.device):
+                self._saved[cursor.device] = cursor
+                self.world.tell(
+                    Saved(
+                        at=now,
+                        by=SERVER,
+                        device=cursor.device,
+                        epoch=cursor.epoch.hex(),
+                        seq=cursor.seq,
+                        generation=moved.get((cursor.device, cursor.seq), 0),
+                    )
+                )
+
+
+class LatentStorage:
+    """See Storage. `inner` is the storage on the platter's disk."""
+
+    def __init__(self, platter: Platter, inner: Storage, process: Process) -> None:
+        self._platter = platter
+        self._world = platter.world
+        self._inner = inner
+        self._process = process
+        self._random = platter.world.chance("disk")
+
+    @property
+    def cursor_scope(self) -> CursorScope:
+        return self._inner.cursor_scope
+
+    @property
+    def keeping(self) -> Keeping:
+        return self._inner.keeping
+
+    async def commit(self, work: Work) -> Done:
+        await self._pass(_COMMIT_MAX_S)
+        world, platter = self._world, self._platter
+        appends = work.submissions or work.publications
+        if platter.full and appends:
+            raise StorageError("no room", definite=True, refusal=errors.STORAGE_FULL)
+        if world.befalls("commit_refused", "server"):
+            # A disk that fails takes its time: what follows is waiting behind it by then.
+            await self._pass(_SLOW_MAX_S)
+            refusal = self._random.choice((errors.STORAGE_FULL, errors.BUSY))
+            raise StorageError("planned", definite=True, refusal=refusal)
+        crashes = world.befalls("crash_between", "server")
+        unknown = not crashes and world.befalls("commit_unknown", "server")
+        if (crashes or unknown) and self._random.random() < 0.5:
+            return await self._break_off(crashes)
+        done = await self._inner.commit(work)
+        platter.tell_news(work.submissions)
+        if work.cursors:
+            platter.tell_cursors(work.cursors)
+        if crashes or unknown:
+            return await self._break_off(crashes)
+        await self._pass(_COMMIT_MAX_S)
+        return done
+
+    async def _break_off(self, crashes: bool) -> Done:
+        if not crashes:
+            raise StorageError("planned", definite=False)
+        self._process.crash()
+        return await self._world.never()
+
+    async def read(self, requests: Sequence[ReadRequest]) -> list[Page]:
+        await self._pass(_READ_MAX_S)
+        if self._world.befalls("read_failed", "server"):
+            raise StorageError("planned", definite=True)
+        pages = await self._inner.read(requests)
+        await self._pass(_READ_MAX_S)
+        return pages
+
+    async def heads(self, accounts: Sequence[AccountId]) -> Mapping[AccountId, Seq]:
+        heads = await self._inner.heads(accounts)
+        await self._pass(_READ_MAX_S)
+        return heads
+
+    async def members(self, conversation: ConversationId) -> Members | None:
+        members = await self._inner.members(conversation)
+        await self._pass(_READ_MAX_S)
+        return members
+
+    async def trim(self, account: AccountId, before: Seq) -> Seq:
+        await self._pass(_COMMIT_MAX_S)
+        floor = await self._inner.trim(account, before)
+        [epoch] = [each.epoch for each in self._platter.disk.logs() if each.account == account]
+        now = self._world.now()
+        self._world.tell(Floor(at=now, by=SERVER, account=account, epoch=epoch.hex(), floor=floor))
+        return floor
+
+    async def erase(self, account: AccountId, seq: Seq) -> int:
+        await self._pass(_COMMIT_MAX_S)
+        return await self._inner.erase(account, seq)
+
+    async def edits(self, account: AccountId, seq: Seq) -> Mapping[Seq, Identity]:
+        await self._pass(_READ_MAX_S)
+        return await self._inner.edits(account, seq)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    # ------------------------------------------------------------ identity's rows
+
+    async def create_account(self, account: AccountId) -> bool:
+        await self._pass(_COMMIT_MAX_S)
+        return await self._inner.create_account(account)
+
+    async def create_device(
+        self, account: AccountId, device: DeviceId, name: str, platform: str, token_hash: bytes
+    ) -> None:
+        await self._pass(_COMMIT_MAX_S)
+        await self._inner.create_device(account, device, name, platform, token_hash)
+
+    async def device_by_token(self, token_hash: bytes) -> Device | None:
+        device = await self._inner.device_by_token(token_hash)
+        await self._pass(_READ_MAX_S)
+        return device
+
+    async def devices(self, account: AccountId) -> list[Device]:
+        devices = await self._inner.devices(account)
+        await self._pass(_READ_MAX_S)
+        return devices
+
+    async def change_credential(self, device: DeviceId, token_hash: bytes | None) -> Device:
+        await self._pass(_COMMIT_MAX_S)
+        changed = await self._inner.change_credential(device, token_hash)
+        await self._pass(_COMMIT_MAX_S)
+        return changed
+
+    async def add_key(self, name: str, key_hash: bytes) -> None:
+        await self._pass(_COMMIT_MAX_S)
+        await self._inner.add_key(name, key_hash)
+
+    async def key_name(self, key_hash: bytes) -> str | None:
+        await self._pass(_READ_MAX_S)
+        return await self._inner.key_name(key_hash)
+
+    async def _pass(self, most_s: float) -> None:
+        """Let time pass; a process that died meanwhile goes no further."""
+        latency = self._random.random() ** 2 * most_s
+        if self._platter.slow or self._world.befalls("disk_slow", "server"):
+            latency += self._random.random() * _SLOW_MAX_S
+        await asyncio.sleep(latency)
+        await self._process.breathe()
