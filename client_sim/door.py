@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -20,6 +21,10 @@ class DoorShut(Exception):
 
 class Unreached(DoorShut):
     """No connection came to be."""
+
+
+class Unauthorized(DoorShut):
+    """The server does not know the API key."""
 
 
 def cannot_reach(url: str, reason: object) -> str:
@@ -59,10 +64,12 @@ class Door:
         answer = await self._ask("POST", "/v1/devices", asked)
         return Credential(answer["device"], answer["token"])
 
-    async def publish(self, account: str, body: bytes) -> int:
-        """A message from no device into the account's log; gives its seq there."""
+    async def publish(self, account: str, body: bytes, key: str = "") -> int:
+        """A message from no device into the account's log; gives its seq there. However often it
+        is asked for with the same `key`, it has one effect."""
         asked = {"to": account, "body": base64.b64encode(body).decode()}
-        return int((await self._ask("POST", "/v1/messages", asked))["seq"])
+        once = {"Idempotency-Key": key} if key else {}
+        return int((await self._ask("POST", "/v1/messages", asked, once))["seq"])
 
     async def standings(self, account: str) -> dict[str, Standing]:
         """Where every device of the account stands, by device id."""
@@ -79,13 +86,20 @@ class Door:
         except DoorShut:
             return
 
-    async def _ask(self, method: str, path: str, asked: dict[str, str] | None) -> Any:
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        asked: dict[str, str] | None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Any:
         try:
             async with self._session.request(
-                method, self._url + path, json=asked, headers=self._headers
+                method, self._url + path, json=asked, headers={**self._headers, **headers}
             ) as response:
                 if response.status >= 400:
-                    raise DoorShut(
+                    refused = Unauthorized if response.status == 401 else DoorShut
+                    raise refused(
                         f"{method} {self._url}{path}: {response.status} "
                         f"{(await response.text())[:200]}"
                     )

@@ -12,10 +12,12 @@ import shlex
 import signal
 import sys
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Final
+
+from client_sim.live.program import Command, Process, Program
 
 START_TIMEOUT_S = 20.0
 """A cold start on a slow, busy machine takes a few seconds; a hang takes for ever."""
@@ -66,9 +68,20 @@ class LiveServer:
     The owner calls `stop` (or `kill`) in every case; `started` does that by itself.
     """
 
-    def __init__(self, data: Path, scope: str, command: Sequence[str] = SYNCD) -> None:
+    def __init__(
+        self,
+        data: Path,
+        scope: str,
+        command: Sequence[str] | Program = SYNCD,
+        flags: Sequence[str] = (),
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.url = ""
-        self.data, self._scope, self._command = data, scope, tuple(command)
+        self.data, self._scope, self._flags = data, scope, tuple(flags)
+        self.environment = dict(environment)
+        """Added to ours, for whatever is started from now on."""
+        self._called = shlex.join(command) if isinstance(command, Sequence) else "syncd"
+        self._program = Command(command) if isinstance(command, Sequence) else command
         self._log_path = data.with_name(data.name + ".log")
         self._process: Process | None = None
         self._port = 0
@@ -78,7 +91,8 @@ class LiveServer:
         """Start the process and wait until it listens; a second start takes the same port."""
         with self._log_path.open("ab") as log:
             serve = ("serve", "--data", str(self.data), "--port", str(self._port))
-            self._process = await self._run((*serve, "--cursor-scope", self._scope), log)
+            scope = ("--cursor-scope", self._scope)
+            self._process = await self._run((*serve, *scope, *self._flags), log)
         try:
             self.url = await asyncio.wait_for(self._listening(self._process), START_TIMEOUT_S)
         except TimeoutError:
@@ -87,11 +101,16 @@ class LiveServer:
 
     async def api_key(self) -> str:
         """A new API key, from the server's own command."""
+        return await self.command("key", KEY_NAME)
+
+    async def command(self, name: str, *arguments: str) -> str:
+        """Run one of its commands over its data folder; what that said. Raises ServerFailed."""
         with self._log_path.open("ab") as log:
-            process = await self._run(("key", KEY_NAME, "--data", str(self.data)), log)
-            said, _ = await process.communicate()
-        if process.returncode != 0:
-            raise self._failed(f"its key command ended with {process.returncode}")
+            process = await self._run((name, *arguments, "--data", str(self.data)), log)
+            assert process.stdout is not None
+            said = await process.stdout.read()
+        if status := await process.wait():
+            raise self._failed(f"its {name} command ended with {status}")
         return said.decode().strip()
 
     async def stop(self) -> int | None:
@@ -102,10 +121,22 @@ class LiveServer:
         """End the process as a power cut would."""
         return await self._end(gently=False)
 
-    async def ended(self) -> int:
-        """Wait until the process ends by itself, and give its exit status."""
+    def freeze(self) -> None:
+        """It does nothing any more, but its sockets stay; it can only be killed, or thawed."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on as if nothing had been."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            signal_to(self._process, number)
+
+    async def ended(self, within_s: float | None = START_TIMEOUT_S) -> int:
+        """Wait until the process ends by itself, and give its exit status. Raises TimeoutError."""
         assert self._process is not None
-        return await asyncio.wait_for(self._process.wait(), START_TIMEOUT_S)
+        return await asyncio.wait_for(self._process.wait(), within_s)
 
     def log_tail(self) -> str:
         """The last lines of the server's log."""
@@ -116,11 +147,9 @@ class LiveServer:
 
     async def _run(self, arguments: Sequence[str], log: IO[bytes]) -> Process:
         try:
-            return await asyncio.create_subprocess_exec(
-                *self._command, *arguments, stdin=DEVNULL, stdout=PIPE, stderr=log
-            )
+            return await self._program.start(arguments, self.environment, log)
         except OSError as error:
-            raise ServerFailed(f"cannot run {shlex.join(self._command)}: {error}") from None
+            raise ServerFailed(f"cannot run {self._called}: {error}") from None
 
     async def _listening(self, process: Process) -> str:
         assert process.stdout is not None
@@ -151,8 +180,7 @@ class LiveServer:
         return status
 
     def _failed(self, what: str) -> ServerFailed:
-        called = shlex.join(self._command)
-        return ServerFailed(f"the server ({called}): {what}\n{self.log_tail()}".rstrip())
+        return ServerFailed(f"the server ({self._called}): {what}\n{self.log_tail()}".rstrip())
 
 
 async def _read_out(stream: asyncio.StreamReader) -> None:

@@ -24,7 +24,7 @@ from rich.live import Live
 
 from client_sim import door
 from client_sim.judges import converged, judge, lost
-from client_sim.link import Link
+from client_sim.live.proxy import Cut, Proxy, carried
 from client_sim.live_server import http_url, socket_url
 from client_sim.member import Destination, Member, Tally
 from client_sim.report import console
@@ -53,7 +53,7 @@ class SwarmFailed(Exception):
 class Swarm:
     """A swarm on its way: `run` it once."""
 
-    def __init__(self, plan: Plan, members: Sequence[Member], tally: Tally, link: Link | None):
+    def __init__(self, plan: Plan, members: Sequence[Member], tally: Tally, proxy: Proxy | None):
         self.plan, self.members, self.tally = plan, members, tally
         self._devices: dict[str, list[Member]] = {}
         for each in members:
@@ -61,7 +61,7 @@ class Swarm:
         self.accounts = sorted(self._devices)
         self._groups: list[Destination] = []
         self.began = time.monotonic()
-        self._link = link
+        self._proxy = proxy
         self._chance = random.Random()
         self._sends: set[asyncio.Task[None]] = set()
 
@@ -156,7 +156,9 @@ class Swarm:
                 return
             await asyncio.sleep(pause)
             hard = self._chance.random() < 0.5
-            if not (hard and self._link is not None and self._link.cut(self._chance)):
+            if hard and self._proxy is not None and self._proxy.connections:
+                self._chance.choice(self._proxy.connections).end(Cut())
+            else:
                 member = self._chance.choice(self.members)
                 await member.disconnect()
                 await member.connect()
@@ -225,17 +227,17 @@ def listed_devices(path: Path, count: int) -> list[tuple[str, str]]:
 
 
 @contextlib.asynccontextmanager
-async def line_to(url: str, cuts: bool) -> AsyncIterator[tuple[str, Link | None]]:
-    """The address to connect to, and what can be cut: a relay before a server on this machine.
+async def line_to(url: str, cuts: bool) -> AsyncIterator[tuple[str, Proxy | None]]:
+    """The address to connect to, and what can be cut: a proxy before a server on this machine.
 
-    Elsewhere a relay could meet TLS and names that it must not hide: there devices only leave.
+    Elsewhere a proxy could meet TLS and names that it must not hide: there devices only leave.
     """
     parts = urlsplit(url)
     if not cuts or parts.scheme != "ws" or parts.hostname not in LOOPBACK:
         yield url, None
         return
-    async with Link(parts.hostname, parts.port or 80) as link:
-        yield f"ws://127.0.0.1:{link.port}{parts.path}", link
+    async with carried(parts.hostname, parts.port or 80) as proxy:
+        yield f"ws://127.0.0.1:{proxy.port}{parts.path}", proxy
 
 
 Watcher = Callable[[Swarm], Coroutine[None, None, None]]
@@ -245,9 +247,9 @@ Watcher = Callable[[Swarm], Coroutine[None, None, None]]
 async def swarm(plan: Plan, url: str, devices: Sequence[tuple[str, str]], watch: Watcher) -> Result:
     """Run a swarm of these devices (account, token) at the server with this HTTP address."""
     tally = Tally()
-    async with line_to(socket_url(url), plan.churn > 0) as (address, link):
+    async with line_to(socket_url(url), plan.churn > 0) as (address, proxy):
         members = [Member(address, account, token, tally) for account, token in devices]
-        running = Swarm(plan, members, tally, link)
+        running = Swarm(plan, members, tally, proxy)
         watching = asyncio.create_task(watch(running))
         try:
             return await running.run()

@@ -1,7 +1,6 @@
 """The real thing: `python -m syncd` as processes of their own, on free ports, over new folders."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from client_sim.house import CannotDo
+from client_sim.live.faulty_disk import FaultyDisk, compiled
 
 _PATIENCE_S = 60.0
 """No test waits so long; a process that hangs ends the test instead of the whole run."""
@@ -143,53 +145,11 @@ def server(start_server: Callable[..., ServerProcess]) -> ServerProcess:
     return start_server()
 
 
-@dataclass(frozen=True)
-class FaultyDisk:
-    """What is wrong with the disk of the servers that are started by `command`: see shim.c."""
-
-    folder: Path
-    library: Path
-
-    @property
-    def command(self) -> tuple[str, ...]:
-        """`syncd`, over this disk."""
-        preload = (f"LD_PRELOAD={self.library}", f"SHIM_FOLDER={self.folder}")
-        return ("env", *preload, sys.executable, "-m", "syncd")
-
-    def begin(self, fault: str, says: str = "") -> None:
-        """From now on, and at once."""
-        written = self.folder / "written"
-        written.write_text(says)
-        written.rename(self.folder / fault)
-
-    def end(self, fault: str) -> None:
-        """The disk is well again."""
-        (self.folder / fault).unlink()
-
-    @property
-    def synced(self) -> int:
-        """How often a file was made durable."""
-        counter = self.folder / "synced"
-        return counter.stat().st_size if counter.exists() else 0
-
-
-@pytest.fixture(scope="session")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library in front of the C library."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("no C compiler on this machine: faults of the disk cannot be injected")
-    library = tmp_path_factory.mktemp("shim") / "shim.so"
-    source = Path(__file__).with_name("shim.c")
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True
-    )
-    return library
-
-
 @pytest.fixture
-def disk(tmp_path: Path, shim: Path) -> FaultyDisk:
-    """A disk on which nothing is wrong yet."""
-    folder = tmp_path / "faults"
-    folder.mkdir()
-    return FaultyDisk(folder, shim)
+def disk(tmp_path: Path) -> FaultyDisk:
+    """A disk on which nothing is wrong yet, for the store in `data`."""
+    try:
+        library = compiled()
+    except CannotDo as reason:
+        pytest.skip(str(reason))
+    return FaultyDisk(tmp_path / "faults", tmp_path / "data", library)

@@ -1,9 +1,9 @@
 """What a disk can do to a real server: fill up, lose writes, flip bits, be slow. No message that
 was answered is lost in silence, no wrong byte is served, and whoever is not concerned goes on.
 
-Faults while it runs come from the shim in front of the C library (shim.c); damage at rest is done
-to the files between two runs. `python -m tests.acceptance.test_disk_faults FIRST LAST` plays damage
-at rest for each seed of that range, at places that the seed chooses.
+Faults while it runs come from the shim in front of the C library (client_sim/live/shim.c); damage
+at rest is done to the files between two runs. `python -m tests.acceptance.test_disk_faults FIRST
+LAST` plays damage at rest for each seed of that range, at places that the seed chooses.
 """
 
 import asyncio
@@ -13,9 +13,10 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from client_sim.door import Credential, Door, DoorShut, opened
+from client_sim.live.faulty_disk import FaultyDisk
 from client_sim.live_server import LiveServer, ServerFailed, socket_url
 from syncd import client, errors
 from syncd.client import Device, Item
@@ -75,9 +77,11 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, *command: str) -> AsyncIterator[House]:
+async def house(
+    folder: Path, environment: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[House]:
     """A server with nothing in it."""
-    server = LiveServer(folder / "data", "device", command or (sys.executable, "-m", "syncd"))
+    server = LiveServer(folder / "data", "device", environment=environment)
     await server.start()
     try:
         async with opened(server.url, await server.api_key()) as door, asyncio.timeout(PATIENCE_S):
@@ -137,9 +141,9 @@ def send(numbers: range, body: bytes = b"x") -> Send:
 
 
 async def test_a_full_disk_refuses_before_it_writes_and_accepts_again(
-    tmp_path: Path, disk: Any
+    tmp_path: Path, disk: FaultyDisk
 ) -> None:
-    async with house(tmp_path, *disk.command) as home:
+    async with house(tmp_path, disk.environment) as home:
         pc, ben = await home.device("ann", "pc"), await home.device("ben", "pc")
         away = await home.device("ann", "away")
         async with client.connect(home.url, token=pc.token, store=tmp_path / "pc.db") as device:
@@ -176,9 +180,9 @@ async def cursor_reaches(home: House, account: str, device: str, seq: int) -> No
 
 
 async def test_a_disk_that_fills_up_during_a_commit_stops_the_process(
-    tmp_path: Path, disk: Any
+    tmp_path: Path, disk: FaultyDisk
 ) -> None:
-    async with house(tmp_path, *disk.command) as home:
+    async with house(tmp_path, disk.environment) as home:
         pc = await home.device("ann", "pc")
         async with client.connect(home.url, token=pc.token, store=tmp_path / "pc.db") as device:
             await device.send_to("ann", b"before")
@@ -195,9 +199,9 @@ async def test_a_disk_that_fills_up_during_a_commit_stops_the_process(
 
 
 async def test_a_disk_without_room_for_a_checkpoint_loses_nothing(
-    tmp_path: Path, disk: Any
+    tmp_path: Path, disk: FaultyDisk
 ) -> None:
-    async with house(tmp_path, *disk.command) as home:
+    async with house(tmp_path, disk.environment) as home:
         pc = await home.device("ann", "pc")
         sent = [b"%d" % number for number in range(50)]
         async with client.connect(home.url, token=pc.token) as device:
@@ -217,15 +221,15 @@ async def test_a_disk_without_room_for_a_checkpoint_loses_nothing(
 
 
 async def test_on_a_slow_disk_heartbeats_go_on_and_sends_share_their_fsyncs(
-    tmp_path: Path, disk: Any
+    tmp_path: Path, disk: FaultyDisk
 ) -> None:
     # An interval of heartbeats is twenty seconds; nothing else of the server is changed.
     site = tmp_path / "site"
     site.mkdir()
     hasten = "from syncd import limits\nlimits.HEARTBEAT_INTERVAL_S = 0.25\n"
     (site / "sitecustomize.py").write_text(hasten)
-    environment = ("env", f"PYTHONPATH={site}:{ROOT}")
-    async with house(tmp_path, *environment, *disk.command) as home:
+    hastened = {"PYTHONPATH": f"{site}:{ROOT}"}
+    async with house(tmp_path, disk.environment | hastened) as home:
         senders = [await home.device("ann", f"pc {count}") for count in range(2)]
         await home.device("ben", "pc")
         idle = await home.device("ben", "idle")

@@ -5,19 +5,19 @@ The fault is real: the shim in front of the C library (shim.c) returns EIO.
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from client_sim.door import opened
+from client_sim.live.faulty_disk import FaultyDisk
 from client_sim.live_server import LiveServer, ServerFailed, socket_url
 from syncd import client
 
 
 async def test_a_failed_fsync_stops_the_process_and_the_retry_has_one_effect(
-    tmp_path: Path, disk: Any
+    tmp_path: Path, disk: FaultyDisk
 ) -> None:
-    server = LiveServer(tmp_path / "data", "device", disk.command)
+    server = LiveServer(tmp_path / "data", "device", environment=disk.environment)
     await server.start()
     try:
         key = await server.api_key()

@@ -18,7 +18,7 @@ async def test_a_device_a_message_and_where_they_stand(running: Running) -> None
 
 async def test_a_refusal_names_the_request(running: Running) -> None:
     async with door.opened(running.url, "sk_wrong") as opened:
-        with pytest.raises(door.DoorShut, match=r"POST http://.*/v1/devices: 401"):
+        with pytest.raises(door.Unauthorized, match=r"POST http://.*/v1/devices: 401"):
             await opened.create_device("alice", "PC1", "pc")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from client_sim import door
-from client_sim.link import Link
+from client_sim.live.proxy import carried
 from client_sim.simulated_pc import PcSettings
 from tests.client_sim.conftest import Running
 from tests.client_sim.desks import Desk, desk, new_account, seated
@@ -40,7 +40,7 @@ async def test_the_line_goes_and_comes_back(running: Running) -> None:
         made = await opened.create_device(account, "PC1", "pc")
     async with AsyncExitStack() as cable:
         link = await cable.enter_async_context(
-            Link("127.0.0.1", int(running.url.rsplit(":", 1)[1]))
+            carried("127.0.0.1", int(running.url.rsplit(":", 1)[1]))
         )
         at = Desk(PcSettings(f"ws://127.0.0.1:{link.port}/v1/sync", made.token))
         try:
@@ -114,7 +114,7 @@ async def test_a_store_knows_whose_it_is_without_a_server(running: Running, tmp_
     account = new_account()
     async with door.opened(running.url, running.key) as opened:
         made = await opened.create_device(account, "PC1", "pc")
-    async with Link("127.0.0.1", int(running.url.rsplit(":", 1)[1])) as link:
+    async with carried("127.0.0.1", int(running.url.rsplit(":", 1)[1])) as link:
         settings = PcSettings(f"ws://127.0.0.1:{link.port}/v1/sync", made.token, tmp_path / "pc.db")
         at = Desk(settings)
         await at.type("online", "= caught up at 0")

@@ -1,0 +1,1 @@
+"""The real world: a real server process, real sockets, a real disk, and what may befall them."""
