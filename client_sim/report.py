@@ -39,21 +39,21 @@ def show(performance: Performance, target: Console) -> None:
     """Print the table, what the client's check said, and the conclusion."""
     due = max(len(half.due) for half in performance.main.halves.values())
     arrive = "1 message arrives" if due == 1 else f"{due} messages arrive"
-    _print_bare(
+    print_bare(
         f"The founding report: {arrive} while no PC is logged in. "
         "PC1 logs in, syncs and logs out. Then PC2 logs in.\n"
         "Each cell: how many of the messages due the device holds.",
         target,
     )
-    _print_bare(table(performance), target)
+    print_bare(table(performance), target)
     for line in checks(performance):
-        _print_bare(line, target)
+        print_bare(line, target)
     style = "bold green" if performance.succeeded else "bold red"
     target.print()
-    _print_bare(Text(conclusion(performance), style=style), target)
+    print_bare(Text(conclusion(performance), style=style), target)
 
 
-def _print_bare(drawn: RenderableType, target: Console) -> None:
+def print_bare(drawn: RenderableType, target: Console) -> None:
     """Print without the blanks that fill up every line: they only harm where a table is pasted."""
     with target.capture() as captured:
         target.print(drawn)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client_sim import door
+from client_sim.foreign import reproduction
 from client_sim.live_server import ServerFailed, command_of, http_url, started
 from client_sim.measured import Playing
 from client_sim.performance import RIGHT, WRONG, Act, Performance
@@ -186,6 +187,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--server-command", metavar="CMD", help="start another build of the server [syncd]"
     )
+    reproduction.add_arguments(parser)
 
 
 def _count(text: str) -> int:
@@ -200,6 +202,8 @@ def run(arguments: argparse.Namespace) -> int:
     if nonsense := _nonsense(arguments):
         print(f"client-sim reproduce: {nonsense}", file=sys.stderr)
         return 2
+    if arguments.against is not None:
+        return reproduction.run(arguments.against, arguments.messages, as_json=arguments.json)
     try:
         performance, tails = asyncio.run(_play_as_asked(arguments))
     except (ServerFailed, PlayFailed) as error:
@@ -226,6 +230,10 @@ def _nonsense(arguments: argparse.Namespace) -> str:
         return "--key needs --url"
     if arguments.url is not None and arguments.server_command is not None:
         return "--server-command starts a server, --url takes one that runs: choose one"
+    if arguments.against is not None:
+        for name in ("url", "server_command", "picture"):
+            if getattr(arguments, name) is not None:
+                return f"--against plays at somebody else's server: no --{name.replace('_', '-')}"
     path: Path | None = arguments.picture
     if path is None:
         return ""

@@ -1,0 +1,1 @@
+"""Servers that are not ours, played through an adapter: a child process that speaks JSON lines."""
