@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from xml.sax.saxutils import escape, quoteattr
 
 FONT = "'Segoe UI', 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif"
@@ -19,6 +21,19 @@ class Sheet:
             f"<title>{escape(title)}</title>",
             f"<desc>{escape(description)}</desc>",
         ]
+
+    @contextmanager
+    def group(
+        self, said: str = "", attributes: Mapping[str, str] | None = None, *, link: str = ""
+    ) -> Iterator[None]:
+        """What is drawn inside belongs together: it shows `said` to whoever points at it, has
+        these attributes, and leads to `link`."""
+        tag = "a" if link else "g"
+        given = {**({"href": link} if link else {}), **(attributes or {})}
+        shown = "".join(f" {name}={quoteattr(value)}" for name, value in given.items())
+        self._marks.append(f"<{tag}{shown}>" + (f"<title>{escape(said)}</title>" if said else ""))
+        yield
+        self._marks.append(f"</{tag}>")
 
     def box(
         self,
@@ -50,9 +65,14 @@ class Sheet:
         colour: str = INK,
         bold: bool = False,
         anchor: str = "middle",
+        halo: str = "",
     ) -> None:
-        """One line of text; `y` is where it stands."""
+        """One line of text; `y` is where it stands. halo: the colour around its letters, so that
+        what lies under it does not disturb."""
         weight = ' font-weight="600"' if bold else ""
+        if halo:
+            weight += f' stroke="{halo}" stroke-width="4" stroke-linejoin="round"'
+            weight += ' paint-order="stroke"'
         self._marks.append(
             f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" fill="{colour}" '
             f'text-anchor="{anchor}"{weight}>{escape(said)}</text>'
@@ -75,14 +95,19 @@ class Sheet:
         )
 
     def arrow(
-        self, start: tuple[float, float], end: tuple[float, float], *, colour: str = INK
+        self,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        *,
+        colour: str = INK,
+        thickness: float = 2.5,
     ) -> None:
         """A horizontal or vertical line with a head at its end."""
         (x, y), (to_x, to_y) = start, end
         across = (to_x > x) - (to_x < x)
         down = (to_y > y) - (to_y < y)
         neck = (to_x - 9 * across, to_y - 9 * down)
-        self.line(start, neck, colour=colour, thickness=2.5)
+        self.line(start, neck, colour=colour, thickness=thickness)
         self.shape(
             [
                 (to_x, to_y),

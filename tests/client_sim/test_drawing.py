@@ -32,3 +32,14 @@ def test_every_mark_is_an_element() -> None:
     sheet.curve("M 0 0 C 1 1, 2 2, 3 3", colour="red")
     tags = [each.tag.removeprefix(SVG) for each in ElementTree.fromstring(sheet.svg())]
     assert tags == ["title", "desc", "rect", "line", "circle", "path"]
+
+
+def test_a_group_says_where_it_leads_and_what_it_is() -> None:
+    sheet = Sheet(100, 50, "", "")
+    with sheet.group("<it>", {"data-x": '"'}, link="#there"):
+        sheet.words(1, 2, "in it", halo="white")
+    group = ElementTree.fromstring(sheet.svg()).find(f"{SVG}a")
+    assert group is not None
+    assert (group.get("href"), group.get("data-x")) == ("#there", '"')
+    assert group.findtext(f"{SVG}title") == "<it>"
+    assert group.findtext(f"{SVG}text") == "in it"

@@ -1,0 +1,1 @@
+"""A history as a picture: lanes, messages, cursors, cuts, and the steps that matter."""
