@@ -1,0 +1,59 @@
+"""Who takes part in a storm that is being drawn, its sentences so far, and who is there when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+from client_sim.sentences import Argument, Step
+
+_PRESENCE = {"log_in": True, "log_out": False, "kill": False}
+_TRIES = 20
+
+
+@dataclass
+class Stage:
+    """It grows while the storm is drawn."""
+
+    seconds: float
+    """How long the storm lasts."""
+    cast: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def devices(self) -> list[str]:
+        """Of all accounts."""
+        return [device for made in self.cast.values() for device in made]
+
+    def add(self, at: float, verb: str, **arguments: Argument) -> None:
+        """One more sentence, said at its moment."""
+        self.steps.append(Step(verb, arguments, at=round(at, 2)))
+
+    def spell(self, at: float, begins: str, ends: str, lasts: float, **arguments: Argument) -> None:
+        """A fault that begins and ends."""
+        self.add(at, begins, **arguments)
+        self.add(at + lasts, ends, **arguments)
+
+    def when(self, chance: Random) -> float:
+        """A moment at which much is under way."""
+        return chance.uniform(0.5, self.seconds - 1)
+
+    def moment(self, chance: Random) -> tuple[float, str]:
+        """A moment, and a device that runs then, where a few tries find one."""
+        devices = self.devices
+        for _ in range(_TRIES):
+            at, device = self.when(chance), chance.choice(devices)
+            if self.runs(device, at):
+                break
+        return at, device
+
+    def runs(self, device: str, at: float) -> bool:
+        """Whether the sentences so far mean it to run at that moment."""
+        told = [
+            (step.at, _PRESENCE[step.verb])
+            for step in self.steps
+            if step.verb in _PRESENCE and step.arguments["device"] == device
+        ]
+        return max(
+            (each for each in told if each[0] is not None and each[0] < at), default=(0.0, False)
+        )[1]
