@@ -11,6 +11,7 @@ from client_sim import run as run_play
 from client_sim.foreign import template_command
 from client_sim.live import enumeration, proxy_command
 from client_sim.planted import command as planted
+from client_sim.planted.planting import run_again
 from client_sim.storm import command as storm
 from client_sim.storm import shrinking
 
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, (module, meaning) in COMMANDS.items():
         module.add_arguments(commands.add_parser(name, help=meaning, description=meaning))
     parsed = parser.parse_args(arguments)
+    if getattr(parsed, "bug", None) is not None:
+        return run_again(parsed.bug, sys.argv[1:] if arguments is None else arguments)
     run: Callable[[argparse.Namespace], int] = COMMANDS[parsed.command][0].run
     return run(parsed)
 

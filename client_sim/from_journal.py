@@ -4,7 +4,6 @@ tried."""
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -15,6 +14,7 @@ from client_sim import history, judge
 from client_sim.history import NotAHistory, Record
 from client_sim.judging import court
 from client_sim.judging.verdict import Judgement, Ruling
+from client_sim.planted import planting
 from client_sim.play import Play
 from client_sim.report import console
 from client_sim.retelling.tale import NothingToTell, Retold, retold
@@ -42,13 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-times", action="store_true", help="pauses as long as they were, not shortened"
     )
-    parser.add_argument("--bug", metavar="NAME", help="with this planted bug in the server")
+    planting.add_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `client-sim from-journal`: 0 all seeds passed, 1 one failed, 2 something is unknown."""
-    if arguments.bug is not None:
-        return _with_bug(arguments)
     hush()
     source: Path = arguments.journal
     output = arguments.output or Path(f"{source.stem}.toml")
@@ -113,14 +111,3 @@ def _search(
     for name, count in broken.most_common():
         target.print(f"  {name} fails in {count}", markup=False)
     return worst
-
-
-def _with_bug(arguments: argparse.Namespace) -> int:
-    """The same in a process in which the bug was planted before anything else was imported."""
-    said = [str(arguments.journal)] + (["--keep-times"] if arguments.keep_times else [])
-    for name in ("output", "seed", "seeds", "storage"):
-        value = getattr(arguments, name)
-        if value is not None:
-            said += [f"--{name}={value}"]
-    planting = [sys.executable, "-m", "client_sim.planted.planting", arguments.bug]
-    return subprocess.run([*planting, "client_sim", "from-journal", *said], check=False).returncode

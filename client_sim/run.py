@@ -14,6 +14,7 @@ from rich.text import Text
 from client_sim import judge
 from client_sim import play as plays
 from client_sim.judging.verdict import Ruling
+from client_sim.planted import planting
 from client_sim.play import BadPlay, Play
 from client_sim.report import console
 from client_sim.trial import LIVE, MEMORY, PRETEND, SQLITE, Ground, NotPlayed, Trial, hush
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--journal", type=Path, metavar="FILE", help="keep what happened there")
     parser.add_argument("--adapter", default="", metavar="CMD", help="somebody else's server")
     parser.add_argument("--json", action="store_true", help="one line of JSON for each run")
+    planting.add_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

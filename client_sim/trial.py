@@ -14,8 +14,9 @@ from client_sim.house import CannotDo
 from client_sim.judging.court import judge
 from client_sim.judging.verdict import Judgement
 from client_sim.live.playing import play_live
-from client_sim.live_server import ServerFailed
+from client_sim.live_server import SYNCD, ServerFailed
 from client_sim.performing import perform
+from client_sim.planted.planting import planted, server_command
 from client_sim.play import Play
 
 PRETEND, LIVE = "pretend", "live"
@@ -66,13 +67,14 @@ class Ground:
         """What a command line says to get here, with a blank before each option."""
         said = "" if self.world == PRETEND else f" --world {self.world}"
         said += "" if self.storage == MEMORY else f" --storage {self.storage}"
-        return said + (f" --adapter {shlex.quote(self.adapter)}" if self.adapter else "")
+        said += f" --adapter {shlex.quote(self.adapter)}" if self.adapter else ""
+        return said + (f" --bug {planted()}" if planted() else "")
 
     def _played(self, play: Play, seed: int) -> History:
         if self.adapter:
             return play_foreign(play, self.adapter, seed)
         if self.world == LIVE:
-            return play_live(play, seed)
+            return play_live(play, seed, server_command(planted()) if planted() else SYNCD)
         return perform(play, seed, self.storage)
 
 

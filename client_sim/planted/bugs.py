@@ -191,7 +191,7 @@ BUGS = (
         "syncd.protocol.verdict",
         "        if position.epoch != opening.epoch:",
         "        if False:",
-        "storm",
+        "play restored_as_it_was",
         ("epoch",),
     ),
     Bug(
@@ -209,7 +209,7 @@ BUGS = (
         "syncd.protocol.delivery",
         "        if page.floor > place:",
         "        if False:",
-        "storm",
+        "play trimmed_while_resuming",
         ("convergence", "explicit-gap"),
     ),
     # ---------------------------------------------------------------- wake-ups

@@ -18,14 +18,17 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass
 
 import msgspec
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from client_sim import report
 from client_sim.planted.bugs import BUGS, BY_NAME, Bug
 from client_sim.planted.hunting import CANNOT, Run
 
-SEEDS_MAX = 200
-"""Runs after which a hunt gives up; the usual bug is found in the first few."""
+SEEDS_MAX = 1_000
+"""Runs after which a hunt gives up. The usual bug is found in the first few; one whose harm needs
+several accidents at once has taken 150."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +69,16 @@ def run(asked: argparse.Namespace) -> int:
         print(f"no such bug: {', '.join(unknown)}", file=sys.stderr)
         return 2
     bugs = [BY_NAME[name] for name in asked.bugs] or list(BUGS)
-    console = Console(stderr=asked.json)
+    console = report.console(sys.stderr if asked.json else sys.stdout)
     hunts = asyncio.run(_hunt_all(bugs, asked.seeds, asked.jobs, console))
     if asked.json:
-        print(json.dumps(report(hunts)))
+        print(json.dumps(facts(hunts)))
     else:
         console.print(_table(hunts))
     return 0 if all(hunt.found or hunt.skipped for hunt in hunts) else 1
 
 
-def report(hunts: Sequence[Hunted]) -> dict[str, object]:
+def facts(hunts: Sequence[Hunted]) -> dict[str, object]:
     """What --json prints. Bugs that could not be hunted here are counted apart."""
     return {
         "planted": sum(not hunt.skipped for hunt in hunts),
@@ -152,9 +155,12 @@ def _line(hunted: Hunted) -> str:
 def _table(hunts: Sequence[Hunted]) -> Table:
     found = sum(hunt.found for hunt in hunts)
     hunted = sum(not hunt.skipped for hunt in hunts)
-    table = Table(title=f"planted bugs: {found} of {hunted} found", title_justify="left")
-    for heading in ("bug", "ground", "found by seed", "runs", "seconds", "judges"):
-        table.add_column(heading)
+    table = Table(
+        title=f"planted bugs: {found} of {hunted} found", title_justify="left", box=SIMPLE_HEAD
+    )
+    for heading in ("bug", "ground", "found by seed", "runs", "seconds"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("judges")
     for hunt in hunts:
         seed = "skipped" if hunt.skipped else str(hunt.seed) if hunt.found else "NOT FOUND"
         said = hunt.skipped or ", ".join(hunt.judges)

@@ -16,7 +16,7 @@ import msgspec
 
 from client_sim.judging.verdict import Judgement
 from client_sim.planted.bugs import BY_NAME, POWER_CUT, Bug
-from client_sim.planted.planting import plant
+from client_sim.planted.planting import plant, server_command
 
 CANNOT = "cannot"
 """The ruling of a run that this machine cannot make; its charge says why."""
@@ -80,7 +80,7 @@ def _live(bug: Bug, name: str) -> Callable[[int], Verdict]:
     play = plays.load(name)
 
     def perform(seed: int) -> Verdict:
-        history = play_live(play, seed, planted_server(bug))
+        history = play_live(play, seed, server_command(bug.name))
         return _said(judge(history.records, charges(play, history.records)))
 
     return perform
@@ -92,7 +92,7 @@ def _killed(bug: Bug, power_cut: bool) -> Callable[[int], Verdict]:
     from client_sim.live import crash_points
     from client_sim.live.program import Command
 
-    program = Command(planted_server(bug))
+    program = Command(server_command(bug.name))
     try:
         points = list(crash_points.points(asyncio.run(crash_points.count(program))))
     except CannotDo as error:
@@ -106,11 +106,6 @@ def _killed(bug: Bug, power_cut: bool) -> Callable[[int], Verdict]:
         return _said(life.judgement)
 
     return perform
-
-
-def planted_server(bug: Bug) -> tuple[str, ...]:
-    """The words that start a server with the bug in it."""
-    return (sys.executable, "-m", "client_sim.planted.planting", bug.name, "syncd")
 
 
 def _said(judgement: Judgement) -> Verdict:

@@ -5,7 +5,9 @@ MODULE ARGUMENTS...`` is ``python -m MODULE ARGUMENTS...`` with the bug in it.
 
 from __future__ import annotations
 
+import argparse
 import runpy
+import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
@@ -41,18 +43,52 @@ def plant(bug: Bug) -> None:
     sys.meta_path.insert(0, _Finder(bug))
 
 
+def planted() -> str:
+    """The name of the bug in this process; empty where there is none."""
+    return next((each.bug.name for each in sys.meta_path if isinstance(each, _Finder)), "")
+
+
+def server_command(bug: str) -> tuple[str, ...]:
+    """The words that start a server with this bug in it."""
+    return (sys.executable, "-m", "client_sim.planted.planting", bug, "syncd")
+
+
+def add_argument(parser: argparse.ArgumentParser) -> None:
+    """Let a command of client-sim be run with a bug; its `main` sees to it."""
+    parser.add_argument(
+        "--bug",
+        choices=sorted(BY_NAME),
+        metavar="NAME",
+        help="with this planted bug (see client-sim planted)",
+    )
+
+
+def run_again(bug: str, arguments: Sequence[str]) -> int:
+    """The same command of client-sim in a process in which the bug was planted before anything
+    was imported; its exit status."""
+    words = iter(arguments)
+    kept: list[str] = []
+    for word in words:
+        if word == "--bug":
+            next(words)
+        elif not word.startswith("--bug="):
+            kept.append(word)
+    planting = [sys.executable, "-m", "client_sim.planted.planting", bug]
+    return subprocess.run([*planting, "client_sim", *kept], check=False).returncode
+
+
 class _Finder(MetaPathFinder):
     def __init__(self, bug: Bug) -> None:
-        self._bug = bug
+        self.bug = bug
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != self._bug.module:
+        if fullname != self.bug.module:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.origin is not None:
-            spec.loader = _Loader(self._bug, fullname, spec.origin)
+            spec.loader = _Loader(self.bug, fullname, spec.origin)
         return spec
 
 
@@ -75,6 +111,8 @@ class _Loader(SourceFileLoader):
 
 def main() -> None:
     """See the module. The program sees its own arguments only."""
+    # Whoever asks what is planted imports this module by its name, and must not get another one.
+    sys.modules["client_sim.planted.planting"] = sys.modules["__main__"]
     name, module, *arguments = sys.argv[1:]
     plant(BY_NAME[name])
     sys.argv = [module, *arguments]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 from client_sim import play as plays
+from client_sim.planted import planting
 from client_sim.play import BadPlay, Play
 from client_sim.storm.campaign import Campaign
 from client_sim.storm.shrink import NothingToShrink, Shrinking, Shrunk
@@ -27,14 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--judge", help="which failure to keep [the first]")
     parser.add_argument("--storage", choices=(MEMORY, SQLITE), default=MEMORY)
     parser.add_argument("--adapter", default="", metavar="CMD", help="somebody else's server")
-    parser.add_argument("--bug", metavar="NAME", help="with this planted bug in the server")
+    planting.add_argument(parser)
     parser.add_argument("--seconds", type=int, default=SECONDS, help=f"at most [{SECONDS}]")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `client-sim shrink`: 0 where something was made smaller."""
-    if arguments.bug is not None:
-        return _with_bug(arguments)
     hush()
     ground = Ground(storage=arguments.storage, adapter=arguments.adapter)
     until = time.monotonic() + arguments.seconds
@@ -73,14 +71,3 @@ def _say(shrunk: Shrunk, output: Path | None, ground: Ground) -> None:
     output.write_text(shrunk.play.toml(), encoding="utf-8")
     seed = shrunk.play.seed
     print(f"replay: client-sim run {output} --seed {seed}{ground.options()}", file=sys.stderr)
-
-
-def _with_bug(arguments: argparse.Namespace) -> int:
-    """The same in a process in which the bug was planted before anything else was imported."""
-    said = [arguments.play] if arguments.play is not None else []
-    for name in ("seed", "output", "judge", "storage", "adapter", "seconds"):
-        value = getattr(arguments, name)
-        if value is not None:
-            said += [f"--{name}={value}"]
-    planting = [sys.executable, "-m", "client_sim.planted.planting", arguments.bug]
-    return subprocess.run([*planting, "client_sim", "shrink", *said], check=False).returncode

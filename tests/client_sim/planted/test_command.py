@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from client_sim.planted.command import Hunted, report
+from client_sim.planted.command import Hunted, facts
 
 
 def planted(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -42,7 +42,7 @@ def test_a_bug_that_nobody_knows_is_an_error() -> None:
 def test_what_cannot_be_hunted_here_is_counted_apart(skipped: str) -> None:
     found = Hunted("one", "storm", 3, ("one-effect",), 3, 1.5)
     other = Hunted("two", "power cut", None, (), 0, 0.1, skipped)
-    told = report([found, other])
+    told = facts([found, other])
     assert told["planted"] == (1 if skipped else 2)
     assert told["found"] == 1
     assert told["skipped"] == (1 if skipped else 0)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from client_sim.planted.bugs import BY_NAME
-from client_sim.planted.planting import NoSuchPlace, changed, plant
+from client_sim.planted.planting import NoSuchPlace, changed, plant, planted
 from syncd import __version__
 
 BUG = BY_NAME["cursor_by_platform"]
@@ -49,3 +49,11 @@ def test_it_is_too_late_for_a_module_that_was_imported() -> None:
 
     with pytest.raises(RuntimeError, match="imported already"):
         plant(BUG)
+
+
+def test_a_command_with_a_bug_says_so_in_what_plays_it_again() -> None:
+    asked = ("-m", "client_sim", "run", "new_laptop", "--bug", "start_at_the_head", "--seed=2")
+    done = subprocess.run([sys.executable, *asked], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "client-sim run new_laptop --seed 2 --bug start_at_the_head\n" in done.stdout
+    assert planted() == ""  # it was in that process only
