@@ -212,6 +212,15 @@ BUGS = (
         "play trimmed_while_resuming",
         ("convergence", "explicit-gap"),
     ),
+    Bug(
+        "skipped_to_the_head",
+        "a page counts as everything up to the head",
+        "syncd.protocol.delivery",
+        "        self.window.send(page.to, len(page.entries))",
+        "        self.window.send(max(page.to, page.head), len(page.entries))",
+        "storm",
+        ("explicit-gap", "convergence"),
+    ),
     # ---------------------------------------------------------------- wake-ups
     Bug(
         "wake_dropped_during_read",
@@ -228,6 +237,15 @@ BUGS = (
         "syncd.wakeups",
         "            for sleeper in tuple(self._sleepers.get(account, ())):",
         "            for sleeper in tuple(self._sleepers.get(account, ()))[:1]:",
+        "storm",
+        ("convergence",),
+    ),
+    Bug(
+        "nobody_woken",
+        "nobody is told that a log has grown",
+        "syncd.committer",
+        "        self._wakeups.wake(done.grown)",
+        "        pass",
         "storm",
         ("convergence",),
     ),
@@ -288,6 +306,15 @@ BUGS = (
         "        room = self._limit",
         "play slow_reader",
         ("bounded-memory",),
+    ),
+    Bug(
+        "window_never_freed",
+        "an ack makes no room",
+        "syncd.protocol.window",
+        "            self._bytes -= size",
+        "            pass",
+        "storm",
+        ("convergence",),
     ),
     Bug(
         "empty_body_is_poison",

@@ -1,6 +1,7 @@
 """One real server for the tests that only need some server, started once."""
 
 import asyncio
+import logging
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,3 +29,13 @@ def running() -> Iterator[Running]:
             yield Running(server.url, runner.run(server.api_key()))
         finally:
             assert runner.run(server.stop()) == 0
+
+
+@pytest.fixture(autouse=True)
+def own_log_levels() -> Iterator[None]:
+    """Some commands silence the service's logs in their process, which here is everybody's."""
+    loggers = [logging.getLogger(name) for name in ("syncd", "syncd.client")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
