@@ -97,8 +97,11 @@ def _cannot_come_back(case: Case, message: str, rewind: Past) -> bool:
         for index, each in case.answers[message]
     ):
         return True
-    if not case.always_welcome(message) and _passed_by(case, message, rewind):
-        return True  # refused for good when it came again, by an answer that was lost
+    shown_as_old = any(message in holds.old for holds in online)
+    if shown_as_old and not case.always_welcome(message) and _passed_by(case, message, rewind):
+        # Refused for good when it came again, by an answer that was lost. Its sender knows that it
+        # is not in the log, and does not go on showing it as accepted.
+        return True
     return None in {body for each, body in case.contents if each == message}  # erased
 
 

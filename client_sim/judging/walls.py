@@ -16,6 +16,7 @@ from client_sim.history import (
     Log,
     Merged,
     Record,
+    Renewed,
     Revoked,
     Verdict,
 )
@@ -159,8 +160,7 @@ def revoke(case: Case) -> Finding:
     revoked: dict[str, tuple[int, float]] = {}
     for index, each in case.of(Revoked):
         finding.seen += 1
-        # An older copy of the store knows of no revocation.
-        if not case.rewinds_after(case.accounts.get(each.device, ""), index):
+        if not _an_older_copy_came(case, case.accounts.get(each.device, ""), index):
             revoked.setdefault(each.device, (index, each.at + REVOKED_WITHIN_S))
     if not revoked:
         return finding
@@ -177,6 +177,13 @@ def revoke(case: Case) -> Finding:
         said = f"{case.name(device)} was revoked at {case.at(begun):.3f} s, and at {record.at:.3f}"
         finding.charge(f"{said} s {_IN_WORDS[type(record)]}", begun, index, device=device)
     return finding
+
+
+def _an_older_copy_came(case: Case, account: str, index: int) -> bool:
+    """Whether the store was set back after this record: an older copy knows of no revocation. A
+    log of which nothing was ever told has no pasts, and was set back all the same."""
+    renewed = any(at > index and each.account == account for at, each in case.of(Renewed))
+    return renewed or bool(case.rewinds_after(account, index))
 
 
 _IN_WORDS: dict[type, str] = {

@@ -86,6 +86,7 @@ class PretendHouse:
         self._diallers: dict[str, PretendDialler] = {}
         self._stores: dict[str, PretendStore] = {}
         self._backed_up = False
+        self._thaws = 0
 
     def run(self, play: Coroutine[Any, Any, Result]) -> Result:
         """Run it in this house's time, to its end. Raises StandsStill, and what it raises."""
@@ -254,11 +255,15 @@ class PretendHouse:
         self._world.loop.call_later(delay, self._start)
 
     async def freeze_server(self) -> None:
+        thaws = self._thaws
         node = await self._serving()
         node.freeze()
         self._world.fault("frozen", "server")
+        if thaws != self._thaws:
+            node.thaw()  # it was to go on already while it was still being started
 
     async def thaw_server(self) -> None:
+        self._thaws += 1
         if self._node is not None:
             self._node.thaw()
 

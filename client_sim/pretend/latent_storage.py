@@ -60,7 +60,6 @@ class Platter:
         self.full = False
         self.slow = False
         self.heads: dict[AccountId, Seq] = {}
-        self._saved: dict[DeviceId, StoredCursor] = {}
 
     def tell_news(self, submissions: Sequence[Submission] = ()) -> None:
         """Tell every entry that was not told yet; these may have brought some of them."""
@@ -89,21 +88,23 @@ class Platter:
                         )
                     )
 
-    def tell_cursors(self, marks: Sequence[CursorMark]) -> None:
-        """Tell what these moved, and which session's did."""
+    def tell_cursors(self, before: Sequence[StoredCursor], marks: Sequence[CursorMark]) -> None:
+        """Tell which of these the marks have moved since, and which session's mark did."""
         now = self.world.now()
-        moved = {(mark.device, mark.seq): mark.generation for mark in marks}
-        for cursor in self.disk.cursors(sorted({mark.device for mark in marks})):
-            if cursor.epoch is not None and cursor != self._saved.get(cursor.device):
-                self._saved[cursor.device] = cursor
+        moved = {
+            (mark.device, mark.epoch, mark.seq): mark.generation
+            for mark in sorted(marks, key=lambda mark: mark.generation)
+        }
+        for old, new in zip(before, self.disk.cursors(old.device for old in before), strict=True):
+            if new.epoch is not None and (new.epoch, new.seq) != (old.epoch, old.seq):
                 self.world.tell(
                     Saved(
                         at=now,
                         by=SERVER,
-                        device=cursor.device,
-                        epoch=cursor.epoch.hex(),
-                        seq=cursor.seq,
-                        generation=moved.get((cursor.device, cursor.seq), 0),
+                        device=new.device,
+                        epoch=new.epoch.hex(),
+                        seq=new.seq,
+                        generation=moved.get((new.device, new.epoch, new.seq), 0),
                     )
                 )
 
@@ -141,10 +142,10 @@ class LatentStorage:
         unknown = not crashes and world.befalls("commit_unknown", "server")
         if (crashes or unknown) and self._random.random() < 0.5:
             return await self._break_off(crashes)
+        cursors = platter.disk.cursors(sorted({mark.device for mark in work.cursors}))
         done = await self._inner.commit(work)
         platter.tell_news(work.submissions)
-        if work.cursors:
-            platter.tell_cursors(work.cursors)
+        platter.tell_cursors(cursors, work.cursors)
         if crashes or unknown:
             return await self._break_off(crashes)
         await self._pass(_COMMIT_MAX_S)

@@ -104,15 +104,14 @@ class MemoryShelf:
         )
 
     def _take_out(self, verdict: Verdict) -> None:
-        """What was put back and is known again needs no answer: it might read as refused."""
+        """What was put back and is below `sent` needs no answer: it might read as refused. It was
+        accepted again, or refused in an answer that was lost: the log will show which."""
         for item in list(self._by_number.values()):
             waits = item.put_back and item.state is PendingState.WAITING
             if not waits or _number(item) > verdict.sent:
                 continue
-            if (verdict.device, _number(item)) in self._old:
-                self._remove(item)
-            else:
-                item.state, item.put_back = PendingState.ACCEPTED, False
+            self._make_item_old(item, verdict)
+            self._kept.look_for_old(verdict.head)
 
     def _drop_beyond(self, verdict: Verdict) -> None:
         """They come again; but own ones that the server has lost since are put back."""
@@ -135,12 +134,14 @@ class MemoryShelf:
     def _make_lost_echoes_old(self, verdict: Verdict) -> None:
         """Accepted messages whose echo may never come, because it may lie below the floor."""
         for item in list(self._by_number.values()):
-            if item.state is not PendingState.ACCEPTED or _number(item) > verdict.sent:
-                continue
-            assert item.message is not None
-            self._remove(item)
-            entry = entry_of(item.message, verdict.account, verdict.device)
-            self._old.setdefault((entry.device, entry.number), OldEntry(entry, True, None))
+            if item.state is PendingState.ACCEPTED and _number(item) <= verdict.sent:
+                self._make_item_old(item, verdict)
+
+    def _make_item_old(self, item: _Item, verdict: Verdict) -> None:
+        assert item.message is not None
+        self._remove(item)
+        entry = entry_of(item.message, verdict.account, verdict.device)
+        self._old.setdefault((entry.device, entry.number), OldEntry(entry, True, None))
 
     def _put_back(self, verdict: Verdict) -> None:
         for item in self._by_number.values():

@@ -49,6 +49,13 @@ _PENDING = (
     "ORDER BY ticket"
 )
 _END = "DELETE FROM outbox WHERE number = ? AND state <> 'refused' RETURNING outgoing"
+_TAKE_OUT = (
+    "DELETE FROM outbox WHERE put_back AND state = 'waiting' AND number <= ? "
+    "RETURNING number, outgoing"
+)
+_ECHO_LOST = (
+    "DELETE FROM outbox WHERE state = 'accepted' AND number <= ? RETURNING number, outgoing"
+)
 _ADD_OLD = "INSERT OR REPLACE INTO old (device, number, entry, handed, mark) VALUES (?, ?, ?, ?, ?)"
 _TOO_EARLY = (
     "SELECT number, outgoing FROM outbox WHERE put_back AND state = 'refused' AND code = ? "
@@ -89,19 +96,10 @@ class SqliteOutbox:
     # -------------------------------------------------------- the verdict
 
     def take_out(self, verdict: Verdict) -> None:
-        """What was put back and is known again needs no answer: it might read as refused."""
-        if not self._has_put_back:
-            return
-        self._db.execute(
-            "DELETE FROM outbox WHERE put_back AND state = 'waiting' AND number <= ? "
-            "AND number IN (SELECT number FROM old WHERE device = ?)",
-            (verdict.sent, verdict.device),
-        )
-        self._db.execute(
-            "UPDATE outbox SET state = 'accepted', put_back = 0 "
-            "WHERE put_back AND state = 'waiting' AND number <= ?",
-            (verdict.sent,),
-        )
+        """What was put back and is below `sent` needs no answer: it might read as refused. It was
+        accepted again, or refused in an answer that was lost: the log will show which."""
+        if self._has_put_back and self._make_items_old(_TAKE_OUT, verdict):
+            self._kept.look_for_old(verdict.head)
 
     def add_old(self, entries: Iterable[OldEntry]) -> None:
         """These are old entries now."""
@@ -122,11 +120,11 @@ class SqliteOutbox:
 
     def make_lost_echoes_old(self, verdict: Verdict) -> None:
         """Accepted messages whose echo may never come, because it may lie below the floor."""
-        rows = self._db.execute(
-            "DELETE FROM outbox WHERE state = 'accepted' AND number <= ? "
-            "RETURNING number, outgoing",
-            (verdict.sent,),
-        ).fetchall()
+        self._make_items_old(_ECHO_LOST, verdict)
+
+    def _make_items_old(self, sql: str, verdict: Verdict) -> bool:
+        """What the statement takes out of the outbox; whether there was any."""
+        rows = self._db.execute(sql, (verdict.sent,)).fetchall()
         messages = [_message(number, outgoing) for number, outgoing in rows]
         entries = [entry_of(message, verdict.account, verdict.device) for message in messages]
         self.add_old(
@@ -134,6 +132,7 @@ class SqliteOutbox:
             for entry in entries
             if self._find_old(entry.device, entry.number) is None
         )
+        return bool(rows)
 
     def _find_old(self, device: DeviceId, number: int) -> OldEntry | None:
         row = self._db.execute(

@@ -131,6 +131,12 @@ class Kept:
         self.awaited_head, self.awaited_mark = verdict.head, prospect
         return prospect
 
+    def look_for_old(self, head: Seq) -> None:
+        """There are old entries more, and this head shows whether the log has them. Where a head
+        is awaited, it is this one already."""
+        if self.awaited_head is None:
+            self.awaited_head, self.awaited_mark = head, Mark.NOT_ON_SERVER
+
     def reached(self) -> Mark | None:
         """The mark that old entries get now, because the position reached the noted head; once."""
         if self.awaited_head is None or self.position is None:

@@ -124,9 +124,12 @@ def test_when_it_came_back_it_was_refused_for_good() -> None:
 
 
 def test_a_refusal_whose_answer_was_lost_shows_in_the_next_verdict() -> None:
-    """A group message may be refused when it comes again, and a later one is taken."""
-    for to, expected in (((), ()), (ALL, ("durable-ack",))):
+    """A group message may be refused when it comes again, and a later one is taken; its sender
+    does not go on showing it as accepted."""
+    lost = ("durable-ack",)
+    for to, old, expected in (((), ("phone#2",), ()), ((), (), lost), (ALL, ("phone#2",), lost)):
         story = restored(sends_again=False)
+        story.old["phone"] = old
         for index, each in enumerate(story.records):
             if isinstance(each, Send) and each.message == "phone#2":
                 story.records[index] = replace(each, to=to)

@@ -14,6 +14,7 @@ from client_sim.history import (
     Fault,
     Merged,
     Record,
+    Renewed,
     Revoked,
     Send,
     Verdict,
@@ -220,4 +221,16 @@ def test_an_older_copy_of_the_store_knows_of_no_revocation() -> None:
         story.tell(Connect(device="PC1", session=90))
     story.connect("PC2")
     story.verdict("PC2", 0, "reset", reason="epoch")
+    assert "revoke" not in broken(judge(story.records))
+
+
+def test_neither_does_an_older_copy_with_a_log_of_which_nothing_was_told_before() -> None:
+    story = founding_story()
+    story.tell(Device(device="tablet", account="carol"))
+    story.tell(Revoked(by=SERVER, device="tablet"))
+    story.tell(Renewed(by=SERVER, account="carol", epoch="c2", head=0, why="restore"))
+    for _ in range(30):
+        story.tell(Connect(device="PC1", session=90))
+    told = Verdict(device="tablet", session=91, kind="welcome", epoch="c2", floor=0, head=0, start=0)
+    story.tell(told)
     assert "revoke" not in broken(judge(story.records))

@@ -304,3 +304,23 @@ def test_a_history_holds_no_token() -> None:
 
     token = lived(house, play()).encode()
     assert all(token not in encode(record) for record in house.history.records)
+
+
+def test_a_server_that_was_to_be_frozen_while_it_was_away_is_not_frozen_for_ever() -> None:
+    house = PretendHouse(1)
+
+    async def play() -> None:
+        phone, laptop = await people(house)
+        await house.kill_server()
+        freezing = asyncio.ensure_future(house.freeze_server())
+        await passing(0.1)
+        await house.thaw_server()
+        await house.start_server()
+        await freezing
+        await phone.send_to("bob", b"hello")
+        assert await bodies(laptop, 1) == [b"hello"]
+        for device in (phone, laptop):
+            await device.close()
+
+    lived(house, play())
+    assert "frozen" in {each.kind for each in told(house.history, Fault)}

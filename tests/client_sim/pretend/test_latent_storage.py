@@ -88,6 +88,29 @@ def test_what_became_durable_is_told() -> None:
     assert room.world.now() > 0
 
 
+def test_a_cursor_that_an_older_copy_brought_back_is_nobodys_doing() -> None:
+    """What a fenced session still confirms may name the same seq, of an epoch that is new."""
+    room = Room()
+
+    async def play() -> None:
+        await room.furnish()
+        await room.say(1, 2)
+        before = room.disk.logs()[0].epoch
+        await room.storage.commit(Work(cursors=(CursorMark(ALICE, PHONE, 1, before, 1),)))
+        room.disk.back_up()
+        await room.storage.commit(Work(cursors=(CursorMark(ALICE, PHONE, 1, before, 2),)))
+        room.disk.restore()
+        room.storage = LatentStorage(room.platter, room.disk.open(), room)
+        after = room.disk.logs()[0].epoch
+        await room.storage.commit(Work(cursors=(CursorMark(ALICE, PHONE, 1, after, 1),)))
+        await room.storage.commit(Work(cursors=(CursorMark(ALICE, PHONE, 2, after, 1),)))
+
+    room.world.loop.run_until_complete(play())
+    saved = told(room.world.history, Saved)
+    assert [(each.seq, each.generation) for each in saved] == [(1, 1), (2, 1), (1, 2)]
+    assert saved[1].epoch != saved[2].epoch
+
+
 @pytest.mark.parametrize(
     ("weather", "definite"),
     [({"commit_refused": 1.0}, True), ({"commit_unknown": 1.0}, False)],
