@@ -11,6 +11,7 @@ from client_sim import run as run_play
 from client_sim.foreign import template_command
 from client_sim.live import enumeration, proxy_command
 from client_sim.planted import command as planted
+from client_sim.planted.planting import planted as planted_here
 from client_sim.planted.planting import run_again
 from client_sim.storm import command as storm
 from client_sim.storm import shrinking
@@ -35,16 +36,21 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command that the arguments name; its exit status."""
+    """Run the command that the arguments name; its exit status, 130 where it was interrupted."""
     parser = argparse.ArgumentParser(prog="client-sim", description="Simulated devices.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, meaning) in COMMANDS.items():
         module.add_arguments(commands.add_parser(name, help=meaning, description=meaning))
     parsed = parser.parse_args(arguments)
-    if getattr(parsed, "bug", None) is not None:
-        return run_again(parsed.bug, sys.argv[1:] if arguments is None else arguments)
     run: Callable[[argparse.Namespace], int] = COMMANDS[parsed.command][0].run
-    return run(parsed)
+    bug = getattr(parsed, "bug", None)
+    try:
+        if bug is not None and bug != planted_here():
+            return run_again(bug, sys.argv[1:] if arguments is None else arguments)
+        return run(parsed)
+    except KeyboardInterrupt:
+        print(f"client-sim {parsed.command}: interrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

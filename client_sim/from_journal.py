@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from client_sim import history, judge
+from client_sim.amounts import at_least
 from client_sim.history import NotAHistory, Record
 from client_sim.judging import court
 from client_sim.judging.verdict import Judgement, Ruling
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=1, help="the first that is tried [1]")
     parser.add_argument(
-        "--seeds", type=int, default=SEEDS, metavar="N", help=f"so many are tried [{SEEDS}]"
+        "--seeds", type=at_least(0), default=SEEDS, metavar="N", help=f"so many are tried [{SEEDS}]"
     )
     parser.add_argument("--storage", choices=(MEMORY, SQLITE), default=MEMORY)
     parser.add_argument(
@@ -63,9 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
         return _fail(f"{error.filename}: {error.strerror}")
     except (NotAHistory, NothingToTell, NotPlayed) as error:
         return _fail(f"{source}: {error}")
-    except KeyboardInterrupt:
-        print("client-sim from-journal: interrupted", file=sys.stderr)
-        return 130
     if worst is None or worst[1].ruling is Ruling.TRUE:
         return 0
     seed, judgement = worst

@@ -92,6 +92,8 @@ def load(name: str) -> Play:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise BadPlay(f"there is no play {name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadPlay(f"{name} is no text") from None
     return read(text, path.stem)
 
 

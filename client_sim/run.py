@@ -13,6 +13,7 @@ from rich.text import Text
 
 from client_sim import judge
 from client_sim import play as plays
+from client_sim.amounts import at_least
 from client_sim.judging.verdict import Ruling
 from client_sim.planted import planting
 from client_sim.play import BadPlay, Play
@@ -34,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--storage", choices=(MEMORY, SQLITE), default=MEMORY, help="of the pretend world [memory]"
     )
     parser.add_argument("--seed", type=int, help="of all chance [the play's own, or 1]")
-    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="so many, from there on")
+    parser.add_argument(
+        "--seeds", type=at_least(1), default=1, metavar="N", help="so many, from there on"
+    )
     parser.add_argument("--journal", type=Path, metavar="FILE", help="keep what happened there")
     parser.add_argument("--adapter", default="", metavar="CMD", help="somebody else's server")
     parser.add_argument("--json", action="store_true", help="one line of JSON for each run")
@@ -62,9 +65,6 @@ def run(arguments: argparse.Namespace) -> int:
     except (BadPlay, NotPlayed, OSError) as error:
         print(f"client-sim run: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("client-sim run: interrupted", file=sys.stderr)
-        return 130
     return showing.end(brief)
 
 

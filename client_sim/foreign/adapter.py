@@ -63,8 +63,17 @@ class Introduction:
 
 
 def command_of(text: str) -> tuple[str, ...]:
-    """The words of `--adapter`: a shipped adapter's name, or a command line."""
-    return SHIPPED.get(text) or tuple(shlex.split(text))
+    """The words of `--adapter`: a shipped adapter's name, or a command line.
+
+    Raises AdapterFailed where that is none.
+    """
+    try:
+        words = SHIPPED.get(text) or tuple(shlex.split(text))
+    except ValueError as error:
+        raise AdapterFailed(f"{text!r} is no command: {error}") from None
+    if not words:
+        raise AdapterFailed(f"{text!r} is no command")
+    return words
 
 
 class Adapter:
@@ -114,11 +123,18 @@ class Adapter:
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            await asyncio.wait_for(self._process.wait(), END_TIMEOUT_S)
+            await asyncio.wait_for(self._ended(), END_TIMEOUT_S)
         except TimeoutError:
             self._sweep()
-            await self._process.wait()
+            await self._ended()
         self._sweep()
+
+    async def _ended(self) -> None:
+        # Its process counts as running until the last of what it said was read.
+        assert self._process.stdout is not None
+        while await self._process.stdout.read(LINE_BYTES_MAX):
+            pass
+        await self._process.wait()
 
     def _sweep(self) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -19,6 +19,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from client_sim.amounts import at_least
 from client_sim.house import CannotDo
 from client_sim.live import crash_points
 from client_sim.live.crash_points import MOMENTS, Life, Point
@@ -114,14 +115,20 @@ def _be_quiet() -> None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line of `client-sim crash-points`."""
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="each Nth point only [1]")
+    parser.add_argument(
+        "--every", type=at_least(1), default=1, metavar="N", help="each Nth point only [1]"
+    )
     parser.add_argument("--point", type=int, metavar="NUMBER", help="this call only")
     parser.add_argument("--when", choices=MOMENTS, help="this moment of it only")
     parser.add_argument(
         "--power-cut", action="store_true", help="what was not flushed by then is lost, too"
     )
     parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 1, metavar="J", help="processes at work"
+        "--jobs",
+        type=at_least(1),
+        default=os.cpu_count() or 1,
+        metavar="J",
+        help="processes at work",
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 

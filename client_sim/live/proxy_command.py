@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run `client-sim proxy` until SIGINT or SIGTERM."""
     try:
         asyncio.run(_carry(arguments))
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # the latter: a port above 65535
         print(f"client-sim proxy: {error}", file=sys.stderr)
         return 2
     return 0

@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from client_sim import report
+from client_sim.amounts import at_least
 from client_sim.planted.bugs import BUGS, BY_NAME, Bug
 from client_sim.planted.hunting import CANNOT, Run
 
@@ -57,8 +58,10 @@ class Hunted:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.add_argument("bugs", nargs="*", metavar="BUG", help="only these; all by default")
-    parser.add_argument("--seeds", type=int, default=SEEDS_MAX, help="runs per bug at most")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="hunts at once")
+    parser.add_argument("--seeds", type=at_least(0), default=SEEDS_MAX, help="runs per bug at most")
+    parser.add_argument(
+        "--jobs", type=at_least(1), default=os.cpu_count() or 1, help="hunts at once"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 

@@ -66,15 +66,8 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
 def run_again(bug: str, arguments: Sequence[str]) -> int:
     """The same command of client-sim in a process in which the bug was planted before anything
     was imported; its exit status."""
-    words = iter(arguments)
-    kept: list[str] = []
-    for word in words:
-        if word == "--bug":
-            next(words)
-        elif not word.startswith("--bug="):
-            kept.append(word)
     planting = [sys.executable, "-m", "client_sim.planted.planting", bug]
-    return subprocess.run([*planting, "client_sim", *kept], check=False).returncode
+    return subprocess.run([*planting, "client_sim", *arguments], check=False).returncode
 
 
 class _Finder(MetaPathFinder):

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from client_sim.amounts import at_least
 from client_sim.judging.verdict import Ruling
 from client_sim.report import console
 from client_sim.storm import view
@@ -26,20 +27,23 @@ LINE_EVERY_S = 5.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line of `client-sim storm`."""
-    parser.add_argument("--seeds", type=int, default=100, metavar="N", help="how many [100]")
+    parser.add_argument(
+        "--seeds", type=at_least(1), default=100, metavar="N", help="how many [100]"
+    )
     parser.add_argument("--first", type=int, default=1, metavar="SEED", help="the first seed [1]")
     parser.add_argument("--storage", choices=(MEMORY, SQLITE), default=MEMORY)
     parser.add_argument("--accounts", type=int, choices=range(1, len(ACCOUNTS) + 1))
     parser.add_argument("--devices", type=int, choices=range(1, len(DEVICES) + 1))
-    parser.add_argument("--sends", type=int, default=SENDS, help=f"messages [{SENDS}]")
-    parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes [1]")
+    parser.add_argument("--sends", type=at_least(1), default=SENDS, help=f"messages [{SENDS}]")
+    parser.add_argument("--jobs", type=at_least(1), default=1, metavar="J", help="processes [1]")
     parser.add_argument("--adapter", default="", metavar="CMD", help="somebody else's server")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at a failure")
     parser.add_argument("--json", action="store_true", help="print the counts; the rest: stderr")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run `client-sim storm`: 0 all passed, 1 one is false, 2 one is unknown."""
+    """Run `client-sim storm`: 0 all passed, 1 one is false, 2 one is unknown, 130
+    interrupted: what was found until then is told all the same."""
     hush()
     campaign = Campaign(
         Ground(storage=arguments.storage, adapter=arguments.adapter),
@@ -52,11 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with closing(campaign.run(seeds, arguments.jobs)) as outcomes:
             showing.follow(outcomes, arguments.keep_going)
-    except KeyboardInterrupt:
-        print("client-sim storm: interrupted", file=sys.stderr)
-    showing.end()
-    if arguments.json:
-        print(json.dumps(showing.tally.as_json(showing.seconds)), flush=True)
+    finally:
+        showing.end()
+        if arguments.json:
+            print(json.dumps(showing.tally.as_json(showing.seconds)), flush=True)
     return showing.tally.status
 
 

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run `client-sim shrink`: 0 where something was made smaller."""
+    """Run `client-sim shrink`: 0 where something was made smaller, 2 where not."""
     hush()
     ground = Ground(storage=arguments.storage, adapter=arguments.adapter)
     until = time.monotonic() + arguments.seconds
@@ -43,11 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
         steady=bool(arguments.adapter),
     )
     try:
-        shrunk = shrinking.go(_play(arguments, ground))
-    except (BadPlay, NotPlayed, NothingToShrink) as error:
+        _say(shrinking.go(_play(arguments, ground)), arguments.output, ground)
+    except (BadPlay, NotPlayed, NothingToShrink, OSError) as error:
         print(f"client-sim shrink: {error}", file=sys.stderr)
         return 2
-    _say(shrunk, arguments.output, ground)
     return 0
 
 
@@ -61,13 +60,17 @@ def _play(arguments: argparse.Namespace, ground: Ground) -> Play:
 
 
 def _say(shrunk: Shrunk, output: Path | None, ground: Ground) -> None:
-    """The play itself goes to standard output where no file is named."""
+    """The play itself goes to standard output where no file is named, or none can be written."""
     steps = len(shrunk.play.steps)
     heard = f"{shrunk.judge} still fails in {steps} steps, after {shrunk.runs} runs: {shrunk.text}"
     print(heard, file=sys.stderr)
     if output is None:
         print(shrunk.play.toml(), end="")
         return
-    output.write_text(shrunk.play.toml(), encoding="utf-8")
+    try:
+        output.write_text(shrunk.play.toml(), encoding="utf-8")
+    except OSError:
+        print(shrunk.play.toml(), end="")
+        raise
     seed = shrunk.play.seed
     print(f"replay: client-sim run {output} --seed {seed}{ground.options()}", file=sys.stderr)

@@ -1,8 +1,19 @@
 """`client-sim` finds every command that it names, and says what each is for."""
 
+import subprocess
+import sys
+
 import pytest
 
 from client_sim.__main__ import COMMANDS, main
+
+# A shell's background job, as which this may run, hands down SIGINT ignored.
+INTERRUPTIBLE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from client_sim.__main__ import main
+sys.exit(main())
+"""
 
 
 def test_the_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,3 +37,12 @@ def test_what_is_no_command_is_a_usage_error(capsys: pytest.CaptureFixture[str])
         main(["perhaps"])
     assert ended.value.code == 2
     assert "perhaps" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("asked", ["run founding_report", "storm --seeds 9", "shrink --seed 1"])
+def test_an_interrupt_ends_a_command_with_one_sentence(asked: str) -> None:
+    interrupting = "sh -c 'kill -INT $PPID; cat'"
+    command = [sys.executable, "-c", INTERRUPTIBLE, *asked.split(), "--adapter", interrupting]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr == f"client-sim {asked.split()[0]}: interrupted\n"

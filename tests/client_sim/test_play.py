@@ -87,3 +87,6 @@ def test_plays_are_found_by_name_and_by_file(tmp_path: Path) -> None:
     assert load(str(file)).name == "mine"
     with pytest.raises(BadPlay, match="there is no play nothing"):
         load("nothing")
+    file.write_bytes(b"\xfd\x00")
+    with pytest.raises(BadPlay, match=r"mine\.toml is no text"):
+        load(str(file))

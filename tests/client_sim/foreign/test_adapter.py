@@ -75,6 +75,20 @@ async def test_a_command_that_cannot_be_run_is_told() -> None:
         await introduced(("/no/such/adapter",))
 
 
+@pytest.mark.parametrize("text", ["'", " ", ""])
+def test_what_is_no_command_is_told(text: str) -> None:
+    with pytest.raises(AdapterFailed, match="is no command"):
+        command_of(text)
+
+
+async def test_one_that_never_stops_talking_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter, "END_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(adapter, "LINE_BYTES_MAX", 1024)
+    talking = "import sys\nwhile True: sys.stdout.write('hello\\n')"
+    with pytest.raises(AdapterFailed, match="gave no JSON object"):
+        await introduced((sys.executable, "-c", talking))
+
+
 async def test_a_refusal_is_not_a_failure() -> None:
     async with started(command_of(TEMPLATE)) as running:
         with pytest.raises(Refused, match="KeyError"):

@@ -231,6 +231,7 @@ def test_neither_does_an_older_copy_with_a_log_of_which_nothing_was_told_before(
     story.tell(Renewed(by=SERVER, account="carol", epoch="c2", head=0, why="restore"))
     for _ in range(30):
         story.tell(Connect(device="PC1", session=90))
-    told = Verdict(device="tablet", session=91, kind="welcome", epoch="c2", floor=0, head=0, start=0)
-    story.tell(told)
+    story.tell(
+        Verdict(device="tablet", session=91, kind="welcome", epoch="c2", floor=0, head=0, start=0)
+    )
     assert "revoke" not in broken(judge(story.records))

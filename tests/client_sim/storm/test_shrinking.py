@@ -38,6 +38,17 @@ def test_without_a_file_the_play_is_printed(
     assert play.read(capsys.readouterr().out, "printed").steps
 
 
+def test_what_was_found_is_printed_where_its_file_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text(WRONG, encoding="utf-8")
+    assert main(["shrink", str(wrong), "-o", str(tmp_path / "nowhere" / "small.toml")]) == 2
+    out, err = capsys.readouterr()
+    assert play.read(out, "printed").steps
+    assert "No such file or directory" in err
+
+
 @pytest.mark.parametrize(
     ("asked", "complaint"),
     [
