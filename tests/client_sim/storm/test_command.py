@@ -50,6 +50,8 @@ def test_in_a_terminal_a_table_lives() -> None:
     assert "2 of 2" in captured.get()
 
 
-def test_nothing_to_run_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["storm", "--seeds", "0"]) == 2
-    assert "0/0 storms" in capsys.readouterr().out
+def test_nothing_to_run_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["storm", "--seeds", "0"])
+    assert ended.value.code == 2
+    assert "at least 1, not 0" in capsys.readouterr().err
