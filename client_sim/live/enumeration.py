@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -97,6 +98,9 @@ _at_work: list[Nursery] = []
 
 
 def _begin_work() -> None:
+    # An interrupt of the whole group is for the first process; here the life at hand is lived to
+    # its end, so that nothing of it is left behind.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _be_quiet()
     _at_work.append(ExitStack().enter_context(_nursery()))
 

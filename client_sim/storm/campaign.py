@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import Counter
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
@@ -90,7 +91,9 @@ class Campaign:
             yield from map(self, seeds)
             return
         # Not spawned: a bug that is planted in this process must be in those, too.
-        with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        # An interrupt of the whole group is for this process, which ends the others.
+        ignoring = (signal.SIGINT, signal.SIG_IGN)
+        with multiprocessing.get_context("fork").Pool(jobs, signal.signal, ignoring) as pool:
             yield from pool.imap_unordered(self, seeds, chunksize=4)
 
 

@@ -41,7 +41,7 @@ def test_what_is_no_command_is_a_usage_error(capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize("asked", ["run founding_report", "storm --seeds 9", "shrink --seed 1"])
 def test_an_interrupt_ends_a_command_with_one_sentence(asked: str) -> None:
-    interrupting = "sh -c 'kill -INT $PPID; cat'"
+    interrupting = "sh -c 'read line; kill -INT $PPID; cat'"
     command = [sys.executable, "-c", INTERRUPTIBLE, *asked.split(), "--adapter", interrupting]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 130
