@@ -50,7 +50,7 @@ BUGS = (
         '    _require(connection, journal_mode="wal", synchronous=_FULL, foreign_keys=1)',
         '    connection.execute("PRAGMA synchronous = NORMAL")',
         POWER_CUT,
-        ("durable-ack",),
+        ("durable-ack", "epoch", "fencing"),
     ),
     Bug(
         "two_transactions",
