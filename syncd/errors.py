@@ -90,6 +90,12 @@ TOO_MANY_UNANSWERED = _stay_away(
     4508, "too_many_unanswered", "More than 1,024 messages without an answer."
 )
 TOKEN_ROTATED = _stay_away(4509, "token_rotated", "A newer token of this device was issued.")
+SIGNED_OUT = _stay_away(4510, "signed_out", "The device was signed out; log in again.")
+SIGNED_OUT_BY_MERGE = _stay_away(
+    4511,
+    "signed_out_by_merge",
+    "The account was merged into another one; log in again to go on there.",
+)
 
 
 def _definite(code: int, name: str, text: str) -> Refusal:
@@ -143,10 +149,26 @@ def _http(status: int, name: str, text: str, *, reconnect: bool = False) -> Refu
 
 BAD_REQUEST = _http(400, "bad_request", "The request does not have the documented form.")
 TOKEN_IN_URL = _http(400, "token_in_url", "A credential does not belong into a URL.")
+UNKNOWN_APP = _http(400, "unknown_app", "This service knows no app of that name.")
+AUTHORIZATION_PENDING = _http(
+    400, "authorization_pending", "Nobody has confirmed yet: ask again after the interval."
+)
+EXPIRED_TOKEN = _http(400, "expired_token", "The code for this device is over; begin anew.")
+ACCESS_DENIED = _http(400, "access_denied", "It was declined on the other device.")
+INVALID_CODE = _http(401, "invalid_code", "The code is unknown, expired or another app's.")
+CODE_USED = _http(
+    401, "code_used", "The code was used before; what it got then has been signed out."
+)
+BAD_PROOF = _http(401, "bad_proof", "The proof is not valid.")
+PROOF_NEEDED = _http(401, "proof_needed", "Fresh proof of an identity of the account is needed.")
 UNAUTHORIZED = _http(401, "unauthorized", "The API key or token is missing or not valid.")
 NOT_ALLOWED = _http(
     403, "forbidden", "Not allowed: by the policy, or by the account's role in the group."
 )
+SNAPSHOT_USER = _http(403, "snapshot_user", "A snapshot page's user is virtual: it cannot log in.")
+REVOKED = _http(403, "device_revoked", "The device was revoked; log in as a new one.")
+ACCOUNT_GONE = _http(403, "account_gone", "The account was ended by its person.")
+BLOCKED = _http(403, "blocked", "The platform does not let this person log in.")
 NO_MEMBER = _http(403, "not_a_member", "The account is not a member of the conversation.")
 FOREIGN_ORIGIN = _http(403, "foreign_origin", "The page's origin may not open a socket here.")
 NO_SUCH_ACCOUNT = _http(404, "no_such_account", "The account does not exist.")
@@ -155,12 +177,19 @@ NOT_FOUND = _http(404, "not_found", "There is nothing at this address.")
 METHOD_NOT_ALLOWED = _http(405, "method_not_allowed", "The address knows other methods.")
 KEY_CONFLICT = _http(409, "idempotency_conflict", "The idempotency key was used for other content.")
 GROUP_EXISTS = _http(409, "conversation_exists", "A group of this id exists, with other members.")
+IDENTITY_IN_USE = _http(409, "identity_in_use", "The identity belongs to another account.")
+LAST_IDENTITY = _http(409, "last_identity", "An account keeps at least one identity.")
+MERGE_REFUSED = _http(409, "merge_refused", "These two accounts cannot be merged.")
+ALREADY_SCANNED = _http(409, "already_scanned", "Another device has scanned this code.")
 PAYLOAD_TOO_LARGE = _http(413, "payload_too_large", "The body is too large.")
 UNSUPPORTED_MEDIA = _http(415, "unsupported_media_type", "The request must be application/json.")
 GROUP_TOO_LARGE = _http(422, "too_many_members", "A group has at most 500 members.")
 NO_SUBPROTOCOL = _http(426, "no_subprotocol", "Ask for syncd.v1.msgpack or syncd.v1.json.")
 TOO_MANY_REQUESTS = _http(
     429, "slow_down", "Too many requests from this address or account.", reconnect=True
+)
+UPSTREAM_UNAVAILABLE = _http(
+    503, "upstream_unavailable", "The platform does not answer; get a new code.", reconnect=True
 )
 SERVICE_BUSY = _http(503, "busy", "Too much is waiting for the disk.", reconnect=True)
 SERVICE_DRAINING = _http(503, "draining", "The server is stopping.", reconnect=True)
@@ -177,11 +206,14 @@ AS_HTTP = {
     TOO_MANY_MEMBERS: GROUP_TOO_LARGE,
     BAD_CHANGE: BAD_REQUEST,
     TOO_LARGE: PAYLOAD_TOO_LARGE,
+    DEVICE_REVOKED: REVOKED,
+    NOT_AUTHENTICATED: UNAUTHORIZED,
     BUSY: SERVICE_BUSY,
     STORAGE_FULL: SERVICE_FULL,
     POLICY_UNAVAILABLE: SERVICE_BUSY,
 }
-"""What a refusal of a message is called where the message came over HTTP."""
+"""What a refusal of a message, or of whose token it is, is called over HTTP: there is no socket to
+be closed, and nothing was done."""
 
 BY_MESSAGE_CODE = {row.code: row for row in TABLE if row.scope is Scope.MESSAGE}
 BY_CLOSE_CODE = {row.code: row for row in TABLE if row.scope is Scope.SOCKET}

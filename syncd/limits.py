@@ -254,6 +254,78 @@ TRIM_UNASKED_ENTRIES = 100
 TRIM_UNASKED_PERCENT_MAX = 50
 """Of a longer log: a seq that drops the larger part is mistyped more often than it is meant."""
 
+GRANTS_REMEMBERED = 100_000
+"""Codes whose replay is still noticed: at a hundred logins a second those of a quarter of an hour,
+and no code lives longer than ten minutes."""
+
+MERGE_READ_BYTES_MAX = 16 * 1024
+"""Of the read marks that the notice of a merge names: half of the largest body; the newest
+conversations come first."""
+
+PAIRING_LIFETIME_S = 300.0
+"""How long the code that a new device shows is good for: as long as the platform's own."""
+
+PAIRING_INTERVAL_S = 5
+"""How long a new device waits between two questions (RFC 8628, section 3.2), and by how much longer
+after one that came too soon (section 3.5)."""
+
+PAIRINGS_MAX = 10_000
+PAIRINGS_PER_ADDRESS_MAX = 200
+"""Codes that are shown at once, about 1 KiB each: a classroom behind one address within five
+minutes; all together they are too few for a guessed code to hit one."""
+
+PAIRING_GUESSES_PER_MINUTE = 2
+PAIRING_GUESSES_BURST = 10
+"""Codes that nobody shows, typed by one account or from one address: of 2.5e10 that there are."""
+
+SESSIONS_LOOK_S = 1.0
+"""Between two looks at whether the sessions that are live still may be. With the grace below it
+bounds how long the loss of a revocation's word matters: less than the two seconds promised."""
+
+SESSIONS_PER_LOOK_MAX = 1_000
+"""Of so many one look takes 4 ms of the thread that all reads pass through."""
+
+ENDED_GRACE_S = 0.5
+"""How long a socket whose right has ended may take to hear why before it is cut off: what was on
+its way before may fill the line for long."""
+
+UPSTREAM_TIMEOUT_S = 5.0
+"""How long the platform may take to redeem a code, tries included: a person waits for it."""
+
+UPSTREAM_ANSWER_BYTES_MAX = 64 * 1024
+"""One answer of the platform, or the keys of an issuer: a hundred times what they have."""
+
+QUOTA_MINUTE_S = 60
+"""When it is worth another try after the platform's quota of a minute is used up."""
+
+ISSUER_KEYS_REFETCH_S = 60.0
+"""The keys of an issuer are asked for at most so often, whatever key a token names."""
+
+ISSUER_KEYS_KEPT_S = 60 * 60.0
+"""And at least so often, where anybody logs in by them: a key that its issuer took back ends."""
+
+JWT_AGE_S_MAX = 600
+"""A signed token proves a login only for so long after it was issued, whatever its exp says."""
+
+JWT_LEEWAY_S = 30
+"""By which an issuer's clock may be ahead of ours or behind it."""
+
+USER_INFO_AGE_S_MAX = 300
+"""How old an encrypted user info may be, or how far its clock ahead: a new one is asked for."""
+
+PENDING_WINDOW_LOGINS = 1000
+PENDING_WINDOW_LOGINS_MIN = 200
+PENDING_PERCENT_MAX = 1
+"""Of an app's newest logins, so many may bring a union that contradicts the linked one before it is
+an alarm: one is a person's affair, many mean that the app was bound to another platform account."""
+
+LOGINS_REFUSED_PER_MINUTE = 60
+"""Codes and proofs of one address that were refused: a person mistypes none, and an office behind
+one address has a bad minute. Then the platform is not asked about more of them for a while."""
+
+LOGINS_PER_DEVICE_PER_MINUTE = 30
+"""Logins of one device that proves itself: one in a loop must not use up the platform's quota."""
+
 assert BODY_BYTES_MAX * 4 // 3 + 2048 <= CLIENT_FRAME_BYTES_MAX, "a largest body fits a JSON frame"
 assert ENTRY_BYTES_MAX <= WINDOW_BYTES_MIN, "a window always has room for one entry"
 assert ENTRY_BYTES_MAX <= BATCH_BYTES_MAX <= WINDOW_BYTES_MAX

@@ -265,6 +265,10 @@ class Opening:
     """The chain at the cursor; None when there is none or it lies below the floor."""
     cursor_outdated: bool
     """There is no cursor in this epoch, but one in an older epoch."""
+    aliases: tuple[AccountId, ...] = ()
+    """The accounts that were merged into this one, directly or not."""
+    merged_epochs: frozenset[Epoch] = frozenset()
+    """The epochs of their logs: who states one of them was a guest's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,3 +367,5 @@ class Device:
     head: Seq
     verdict: str | None = None
     """What its last hello was told, for people; None before the first."""
+    ended: Refusal | None = None
+    """Why its token opens nothing, until its next login; None where it does."""

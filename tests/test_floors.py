@@ -35,6 +35,8 @@ WINGS = {
             "checksum",
             "allowance",
             "persisted_clock",
+            "notices",
+            "persons",
         ),
     ),
     "wire": Wing(1, ("wire",)),
@@ -61,7 +63,8 @@ WINGS = {
     "recording": Wing(4, ("recording",)),
     # Accounts and platforms know nothing of sync: a session asks them, in their words.
     "identity": Wing(4, ("identity",), never=("wire", "protocol")),
-    "platform": Wing(4, ("platform",), never=("wire", "protocol")),
+    # A world of its own, as the real one is: it shares not even our words.
+    "platform": Wing(4, ("platform",), never=("ground", "wire", "protocol", "storage")),
     "server": Wing(5, ("server",)),
     "client": Wing(5, ("client",)),
     "top": Wing(6, ("__main__", "commands", "config", "document")),

@@ -348,7 +348,7 @@ async def test_an_unknown_outcome_stops_the_process() -> None:
 async def test_a_write_ahead_log_that_grows_is_an_alarm_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "LOG_AHEAD_BYTES_MAX", 200_000)
+    monkeypatch.setattr(retention, "LOG_AHEAD_BYTES_MAX", 300_000)
     storage = await open_sqlite(tmp_path)
     await populate(storage)
     operator = Operator(storage)

@@ -18,6 +18,7 @@ from syncd.errors import Refusal
 from syncd.identity import words
 from syncd.identity.words import Declined
 from syncd.model import AccountId, Device, DeviceId
+from syncd.persons import Standing
 from syncd.storage import Storage
 
 SECRET_BYTES = 32
@@ -67,6 +68,7 @@ def facts(device: Device) -> dict[str, str | int | bool | None]:
         "name": device.name,
         "platform": device.platform,
         "revoked": device.revoked,
+        "signed_out": None if device.ended is None else device.ended.name,
         "epoch": device.epoch.hex(),
         "cursor": device.cursor,
         "head": device.head,
@@ -100,17 +102,23 @@ class Devices:
         self._draw = draw
 
     async def create(self, account: str, *, name: str, platform: str) -> Credential:
-        """Make a device, and its account where it does not exist yet. Raises Declined."""
+        """Make a device, and its account where it does not exist yet. Raises Declined.
+
+        It has no secret: its token alone proves it.
+        """
         owner = words.account_id(account)
         shown, kind = words.device_name(name), words.platform(platform)
         device = DeviceId(self._draw(limits.DEVICE_ID_CHARACTERS // 2).hex())
         token = secret("sd_", self._draw)
+        if await self._storage.people.standing(owner) is Standing.GONE:
+            raise Declined(errors.ACCOUNT_GONE)
         await self._storage.create_account(owner)
         await self._storage.create_device(owner, device, shown, kind, hash_of_secret(token))
         return Credential(device, token)
 
     async def authenticate(self, token: str) -> Admission | Refusal:
-        """Whose token this is. What opens nothing looks alike, whatever is wrong with it."""
+        """Whose token this is. What opens nothing looks alike, whatever is wrong with it; the token
+        of a device that was revoked or signed out is told so."""
         if _TOKEN.fullmatch(token) is None:
             return errors.NOT_AUTHENTICATED
         found = await self._storage.device_by_token(hash_of_secret(token))
@@ -118,6 +126,8 @@ class Devices:
             return errors.NOT_AUTHENTICATED
         if found.revoked:
             return errors.DEVICE_REVOKED
+        if found.ended is not None:
+            return found.ended
         return Admission(found.account, found.device, found.credential)
 
     async def rotate(self, account: str, device: str) -> Credential:
@@ -147,9 +157,9 @@ class Devices:
         return revoked
 
     async def listed(self, account: str) -> list[Device]:
-        """Every device of the account, oldest first. Raises Declined for an unknown account."""
-        owner = words.account_id(account)
-        found = await self._storage.devices(owner)
-        if not found and owner not in await self._storage.heads([owner]):
+        """Every device of the account that this one is, oldest first. Raises Declined for an
+        unknown one."""
+        owner = await self._storage.people.account_of(words.account_id(account))
+        if owner is None:
             raise Declined(errors.NO_SUCH_ACCOUNT)
-        return found
+        return await self._storage.devices(owner)

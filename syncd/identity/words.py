@@ -19,12 +19,16 @@ _TURNS = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f
 class Declined(Exception):
     """What was asked for is not done, certainly. `refusal` is for machines, the text for people.
 
-    The text never repeats what may be a secret.
+    The text never repeats what may be a secret. retry_after_s: where it is known when it is worth
+    another try.
     """
 
-    def __init__(self, refusal: Refusal, text: str | None = None) -> None:
+    def __init__(
+        self, refusal: Refusal, text: str | None = None, *, retry_after_s: int | None = None
+    ) -> None:
         super().__init__(text or refusal.text)
         self.refusal = refusal
+        self.retry_after_s = retry_after_s
 
 
 def account_id(text: str) -> AccountId:

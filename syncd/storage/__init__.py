@@ -31,6 +31,7 @@ from syncd.model import (
     Work,
 )
 from syncd.storage.keeping import Keeping
+from syncd.storage.people import People
 
 UNKNOWN_EPOCH = Epoch(bytes(EPOCH_BYTES))
 """The epoch of the page of an account that does not exist: no log ever has it."""
@@ -86,15 +87,24 @@ class Storage(Protocol):
     def keeping(self) -> Keeping:
         """The door to what retention needs."""
 
+    @property
+    def people(self) -> People:
+        """The door to what login needs."""
+
     async def commit(self, work: Work) -> Done:
         """Do all of `work` in one transaction; durable when this returns.
+
+        An account that was merged may be named anywhere, and the one that it was merged into is
+        meant; its own log is closed.
 
         Cursors: a mark of an older generation, an older epoch or beyond the head changes nothing;
         a cursor never falls within its epoch.
 
-        Openings, in order: the device exists, is not revoked and the credential is current (else
-        DEVICE_REVOKED, NOT_AUTHENTICATED for an unknown device or one of another account,
-        TOKEN_ROTATED); its generation rises by one; the snapshot is read after that.
+        Openings, in order: the device exists, is neither revoked nor signed out, and the credential
+        is current (else NOT_AUTHENTICATED for an unknown device or one of another account,
+        DEVICE_REVOKED, what it was signed out with, TOKEN_ROTATED; NOT_AUTHENTICATED, too, where
+        an embedder vouches under an alias); its generation rises by one; the snapshot is read after
+        that.
 
         Submissions, in order; each draft is judged on its own, first rule that applies:
           a newer generation or revocation -> Superseded for the whole submission;
@@ -160,7 +170,8 @@ class Storage(Protocol):
     async def create_device(
         self, account: AccountId, device: DeviceId, name: str, platform: str, token_hash: bytes
     ) -> None:
-        """Make a device of an account that exists, with credential 1 and generation 0.
+        """Make a device of an account that exists, or of the one that it was merged into, with
+        credential 1 and generation 0.
 
         Raises KeyError for an unknown account, and for a device id or token that is taken.
         """
@@ -169,7 +180,8 @@ class Storage(Protocol):
         """The device whose current token has this hash, revoked or not."""
 
     async def devices(self, account: AccountId) -> list[Device]:
-        """Every device of the account, oldest first. Unknown accounts have none."""
+        """Every device of the account, or of the one that it was merged into, oldest first. Unknown
+        accounts have none."""
 
     async def change_credential(self, device: DeviceId, token_hash: bytes | None) -> Device:
         """Rotate the device's token, or with None revoke the device for ever.

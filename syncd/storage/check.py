@@ -17,6 +17,7 @@ from syncd import heading
 from syncd.model import AccountId, CursorScope, Epoch, Identity, Seq
 from syncd.storage import StoreRefused
 from syncd.storage.check_log import check_log
+from syncd.storage.check_people import check_people
 from syncd.storage.database_file import Progress, read_only
 from syncd.storage.findings import FINDINGS_MAX, UNREADABLE, Report
 from syncd.storage.queries import load
@@ -60,6 +61,7 @@ def _check_store(
         "cursors": lambda: _check_cursors(connection, report),
         "marks": lambda: _check_marks(connection, report),
         "publications": lambda: _check_publications(connection, report),
+        "people": lambda: check_people(connection, report),
     }
     for name, part in parts.items():
         try:
@@ -147,7 +149,7 @@ def _check_answers(connection: sqlite3.Connection, report: Report) -> None:
         _SQL["check_answers"]
     ):
         where = f"device {device}, message {number}"
-        if not 0 < seq <= head:
+        if not 0 <= seq <= head:  # 0 stands for an entry that a merge did not bring along
             report.add(where, f"its answer names entry {seq}; the log of {account} ends at {head}")
         elif seq > floor and (header is None or not _is_of(header, device, number)):
             report.add(where, f"its answer names entry {seq} of {account}, which is another one")

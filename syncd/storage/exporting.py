@@ -113,8 +113,8 @@ def _entries(connection: sqlite3.Connection, log: LogRow) -> Iterator[Entries]:
 def _devices(connection: sqlite3.Connection, log: LogRow) -> Iterator[DeviceRecord]:
     (scope,) = connection.execute(_SQL["meta"], ("cursor_scope",)).fetchone()
     found = connection.execute(_SQL["export_devices"], (log.log,)).fetchall()
-    for number, device, name, platform, token_hash, *counted, revoked, sent, accepted in found:
-        credential, generation = counted
+    for number, device, name, platform, token_hash, *counted in found:
+        credential, generation, revoked, sent, accepted, secret_hash, ended = counted
         key = cursor_key(CursorScope(scope), DeviceId(device), log.account, platform)
         yield DeviceRecord(
             device=device,
@@ -128,4 +128,6 @@ def _devices(connection: sqlite3.Connection, log: LogRow) -> Iterator[DeviceReco
             accepted=accepted,
             cursor=find_cursor(connection, key),
             answers=connection.execute(_SQL["remembered"], (number,)).fetchall(),
+            secret_hash=secret_hash,
+            ended=ended,
         )

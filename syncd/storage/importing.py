@@ -109,6 +109,8 @@ class _Taking:
     def begin(self, head: Head, epoch: bytes) -> None:
         self._head = head
         known = find_log(self._connection, AccountId(head.account))
+        if known is not None and known.merged_into is not None:
+            raise TransferRefused(f"The account {head.account} was merged into another one.")
         if known is not None and (known.head > 0 or self._has_devices(known.log)):
             raise TransferRefused(f"The account {head.account} exists in this store.")
         self._sum, self._link = head.floor_sum, Link(head.floor_link)
@@ -146,6 +148,8 @@ class _Taking:
             record.revoked,
             record.sent,
             record.accepted,
+            record.secret_hash,
+            record.ended,
         )
         try:
             (device,) = self._connection.execute(_SQL["import_device"], row).fetchone()

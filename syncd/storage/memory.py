@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from syncd import chain, errors, heading
 from syncd.errors import Refusal
@@ -45,38 +44,12 @@ from syncd.storage import UNKNOWN_EPOCH
 from syncd.storage.cursors import cursor_key
 from syncd.storage.keeping import Keeping
 from syncd.storage.memory_log import Log
+from syncd.storage.memory_people import MemoryPeople, Rows, aliases_of, home_of
 from syncd.storage.memory_retention import MemoryKeeping
+from syncd.storage.memory_rows import StoredCursor, StoredDevice, StoredPublication
+from syncd.storage.people import People
 from syncd.storage.remembered import Answer, Remembered
 from syncd.storage.rules import Found, Ruling, rule
-
-
-@dataclass(slots=True)
-class _Device:
-    device: DeviceId
-    account: AccountId
-    name: str
-    platform: str
-    token_hash: bytes
-    remembered: Remembered
-    credential: int = 1
-    generation: int = 0
-    instance: str | None = None
-    revoked: bool = False
-    verdict: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Published:
-    content: bytes
-    account: AccountId | None
-    seq: Seq | None
-    arrival: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Cursor:
-    epoch: Epoch
-    seq: Seq
 
 
 class MemoryStorage:
@@ -92,14 +65,24 @@ class MemoryStorage:
         self._capacity = remembered
         self._draw = draw
         self._logs: dict[AccountId, Log] = {}
-        self._devices: dict[DeviceId, _Device] = {}
-        self._cursors: dict[str, _Cursor] = {}
-        self._published: dict[tuple[str, str], _Published] = {}
+        self._devices: dict[DeviceId, StoredDevice] = {}
+        self._cursors: dict[str, StoredCursor] = {}
+        self._published: dict[tuple[str, str], StoredPublication] = {}
         self._keys: dict[str, bytes] = {}
         self._groups: dict[ConversationId, Members] = {}
         self._fan_outs: dict[ConversationId, int] = {}
         self._arrival = 0
         self._keeping = MemoryKeeping(self._logs, lambda: self._arrival, self._forget)
+        self._people = MemoryPeople(
+            Rows(
+                self._logs,
+                self._devices,
+                self._groups,
+                self._make_log,
+                self._append_to,
+                remembered,
+            )
+        )
 
     @property
     def cursor_scope(self) -> CursorScope:
@@ -108,6 +91,10 @@ class MemoryStorage:
     @property
     def keeping(self) -> Keeping:
         return self._keeping
+
+    @property
+    def people(self) -> People:
+        return self._people
 
     # ------------------------------------------------------------ one transaction
 
@@ -129,17 +116,22 @@ class MemoryStorage:
 
     def _open(self, request: OpeningRequest) -> Opening | Refusal:
         device = self._devices.get(request.device)
-        if device is None or device.account != request.account:
+        if device is None or device.account != self.home(request.account):
             return errors.NOT_AUTHENTICATED
         if device.revoked:
             return errors.DEVICE_REVOKED
+        if device.ended is not None:
+            return device.ended
         if request.credential not in (None, device.credential):
             return errors.TOKEN_ROTATED
+        if device.account != request.account:
+            return errors.NOT_AUTHENTICATED
         device.generation += 1
         device.instance = request.instance
         log = self._logs[device.account]
         saved = self._cursors.get(self._cursor_key(device))
         cursor = saved.seq if saved and saved.epoch == log.epoch else None
+        aliases = aliases_of(self._logs, device.account)
         return Opening(
             generation=device.generation,
             epoch=log.epoch,
@@ -151,6 +143,8 @@ class MemoryStorage:
             cursor=cursor,
             cursor_chain=log.chain_at(cursor),
             cursor_outdated=saved is not None and cursor is None,
+            aliases=aliases,
+            merged_epochs=frozenset(self._logs[alias].epoch for alias in aliases),
         )
 
     def _submit(
@@ -174,7 +168,7 @@ class MemoryStorage:
             outcomes.append(outcome)
         return tuple(outcomes)
 
-    def _append(self, device: _Device, draft: Draft, grown: set[AccountId]) -> Outcome:
+    def _append(self, device: StoredDevice, draft: Draft, grown: set[AccountId]) -> Outcome:
         assert draft.account == device.account, "a device speaks for its account"
         known = device.remembered.judge(draft, self._logs[draft.account].floor)
         if known is not None:
@@ -198,8 +192,7 @@ class MemoryStorage:
         """Append to every log; the seq in the first one's."""
         seqs = []
         for account in ruling.logs:
-            self._arrival += 1
-            seqs.append(self._logs[account].append(record, identity, self._arrival))
+            seqs.append(self._append_to(account, record, identity))
         grown.update(ruling.logs)
         if len(ruling.logs) > 2:
             self._fan_outs[intent.conversation] = len(ruling.logs)
@@ -209,22 +202,26 @@ class MemoryStorage:
             self._logs[ruling.logs[0]].marks[intent.conversation] = ruling.mark
         return seqs[0]
 
+    def _append_to(self, account: AccountId, record: Record, identity: Identity) -> Seq:
+        self._arrival += 1
+        return self._logs[account].append(record, identity, self._arrival)
+
     def _publish(self, publication: Publication, grown: set[AccountId]) -> Accepted | Refusal:
         key = (publication.publisher, publication.key)
+        account = publication.account and self.home(publication.account)
         known = self._published.get(key)
         if known is not None:
-            if (known.content, known.account) != (publication.content, publication.account):
+            before = known.account and self.home(known.account)
+            if (known.content, before) != (publication.content, account):
                 return errors.KEY_CONFLICT
             return Accepted(0, self._still_there(known), duplicate=True)
-        ruling = self._ruling(publication)
+        ruling = self._ruling(publication, account)
         if isinstance(ruling, Refusal):
             return ruling
         identity = Identity(publication.device, publication.number)
         seq = self._carry_out(ruling, publication.intent, publication.record, identity, grown)
-        told = None if publication.account is None else seq
-        self._published[key] = _Published(
-            publication.content, publication.account, told, self._arrival
-        )
+        told = None if account is None else seq
+        self._published[key] = StoredPublication(publication.content, account, told, self._arrival)
         return Accepted(0, told, duplicate=False)
 
     def _forget(self, arrival: int, most: int) -> int:
@@ -233,24 +230,24 @@ class MemoryStorage:
             del self._published[key]
         return len(old)
 
-    def _ruling(self, publication: Publication) -> Ruling | Refusal:
+    def _ruling(self, publication: Publication, account: AccountId | None) -> Ruling | Refusal:
         if publication.refusal is not None:
             return publication.refusal
         if publication.account is None:
-            return rule(publication.intent, publication.actor, self)
-        if publication.account not in self._logs:
-            return errors.UNKNOWN_ACCOUNT
-        return Ruling((publication.account,))
+            actor = publication.actor and (self.home(publication.actor) or publication.actor)
+            return rule(publication.intent, actor, self)
+        return errors.UNKNOWN_ACCOUNT if account is None else Ruling((account,))
 
-    def _still_there(self, known: _Published) -> Seq | None:
+    def _still_there(self, known: StoredPublication) -> Seq | None:
         if known.account is None or known.seq is None:
             return None
-        return known.seq if known.seq > self._logs[known.account].floor else None
+        log = self._logs[known.account]
+        return known.seq if log.merged_into is None and known.seq > log.floor else None
 
     # ------------------------------------------------------------ the book that rules ask
 
-    def exists(self, account: AccountId) -> bool:
-        return account in self._logs
+    def home(self, account: AccountId) -> AccountId | None:
+        return home_of(self._logs, account)
 
     def members_of(self, conversation: ConversationId) -> Members | None:
         return self._groups.get(conversation)
@@ -276,9 +273,9 @@ class MemoryStorage:
             return
         saved = self._cursors.get(key)
         if saved is None or saved.epoch != log.epoch or saved.seq < mark.seq:
-            self._cursors[key] = _Cursor(log.epoch, mark.seq)
+            self._cursors[key] = StoredCursor(log.epoch, mark.seq)
 
-    def _cursor_key(self, device: _Device) -> str:
+    def _cursor_key(self, device: StoredDevice) -> str:
         return cursor_key(self._scope, device.device, device.account, device.platform)
 
     # ------------------------------------------------------------ logs
@@ -329,25 +326,30 @@ class MemoryStorage:
     async def create_account(self, account: AccountId) -> bool:
         if account in self._logs:
             return False
-        self._logs[account] = Log(Epoch(self._draw(EPOCH_BYTES)))
+        self._make_log(account)
         return True
+
+    def _make_log(self, account: AccountId) -> None:
+        self._logs[account] = Log(Epoch(self._draw(EPOCH_BYTES)))
 
     async def create_device(
         self, account: AccountId, device: DeviceId, name: str, platform: str, token_hash: bytes
     ) -> None:
-        if account not in self._logs:
+        home = self.home(account)
+        if home is None:
             raise KeyError(account)
         if device in self._devices or self._find(token_hash):
             raise KeyError(device)
         remembered = Remembered(self._capacity)
-        self._devices[device] = _Device(device, account, name, platform, token_hash, remembered)
+        self._devices[device] = StoredDevice(device, home, name, platform, token_hash, remembered)
 
     async def device_by_token(self, token_hash: bytes) -> Device | None:
         found = self._find(token_hash)
         return None if found is None else self._seen(found)
 
     async def devices(self, account: AccountId) -> list[Device]:
-        return [self._seen(each) for each in self._devices.values() if each.account == account]
+        home = self.home(account)
+        return [self._seen(each) for each in self._devices.values() if each.account == home]
 
     async def change_credential(self, device: DeviceId, token_hash: bytes | None) -> Device:
         changed = self._devices[device]
@@ -356,16 +358,16 @@ class MemoryStorage:
         elif self._find(token_hash) not in (None, changed):
             raise KeyError(device)
         else:
-            changed.token_hash = token_hash
+            changed.token_hash, changed.ended_by = token_hash, None
             changed.credential += 1
         changed.generation += 1
         return self._seen(changed)
 
-    def _find(self, token_hash: bytes) -> _Device | None:
+    def _find(self, token_hash: bytes) -> StoredDevice | None:
         found = (each for each in self._devices.values() if each.token_hash == token_hash)
         return next(found, None)
 
-    def _seen(self, device: _Device) -> Device:
+    def _seen(self, device: StoredDevice) -> Device:
         log = self._logs[device.account]
         saved = self._cursors.get(self._cursor_key(device))
         return Device(
@@ -381,6 +383,7 @@ class MemoryStorage:
             cursor=saved.seq if saved and saved.epoch == log.epoch else 0,
             head=log.head,
             verdict=device.verdict,
+            ended=device.ended,
         )
 
     async def add_key(self, name: str, key_hash: bytes) -> None:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from syncd import chain, heading
-from syncd.model import Chain, ConversationId, Epoch, Identity, Kind, Link, Page, Record, Seq
+from syncd.model import (
+    AccountId,
+    Chain,
+    ConversationId,
+    Epoch,
+    Identity,
+    Kind,
+    Link,
+    Page,
+    Record,
+    Seq,
+)
+from syncd.persons import Standing
 from syncd.storage import ERASABLE, NotErasable
 
 
@@ -13,6 +25,7 @@ from syncd.storage import ERASABLE, NotErasable
 class Entry:
     header: bytes
     body: bytes
+    body_hash: bytes
     link: Link
     arrival: int
     """The order in which entries came into the store, over all logs."""
@@ -31,6 +44,9 @@ class Log:
     marks: dict[ConversationId, Seq] = field(default_factory=dict)
     retain_entries: int | None = None
     retain_ms: int | None = None
+    merged_into: AccountId | None = None
+    """The account that this log's account is an alias of; it takes no more entries then."""
+    standing: Standing = Standing.ACTIVE
 
     @property
     def head(self) -> Seq:
@@ -46,10 +62,11 @@ class Log:
         return None if link is None else chain.shown(link)
 
     def append(self, record: Record, identity: Identity, arrival: int) -> Seq:
+        assert self.merged_into is None, "a closed log gets no entries"
         previous = self.entries[-1].link if self.entries else self.floor_link
         seq = self.head + 1
         link = chain.link(previous, seq, record.header, record.body_hash)
-        self.entries.append(Entry(record.header, record.body, link, arrival))
+        self.entries.append(Entry(record.header, record.body, record.body_hash, link, arrival))
         self.seqs[identity] = seq
         return seq
 

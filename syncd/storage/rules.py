@@ -6,14 +6,16 @@ message is edited, where a read mark stands is what it is at that very moment.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from syncd import errors
 from syncd.errors import Refusal
 from syncd.heading import Heading
-from syncd.membership import Members, changed
+from syncd.membership import Change, Members, changed
 from syncd.model import (
     AccountId,
     ConversationId,
@@ -40,8 +42,9 @@ class Found:
 class Book(Protocol):
     """What a backend can tell of the state that the transaction sees."""
 
-    def exists(self, account: AccountId) -> bool:
-        """Whether the account has a log."""
+    def home(self, account: AccountId) -> AccountId | None:
+        """Whose log takes what is addressed to this account, which may be an alias of another one;
+        None where there is none."""
 
     def members_of(self, conversation: ConversationId) -> Members | None:
         """Who is in a group; None where there is no such group."""
@@ -89,17 +92,17 @@ def _everybody(
 ) -> tuple[AccountId, ...] | Refusal:
     """Every log that a message of `actor` goes to."""
     direct = members_of_direct(conversation)
-    members: Collection[AccountId] | None = direct or book.members_of(conversation)
-    if not members or (actor is not None and actor not in members):
-        return errors.NOT_A_MEMBER
     if direct is None:
+        members = book.members_of(conversation)
+        if not members or (actor is not None and actor not in members):
+            return errors.NOT_A_MEMBER
         return _first(actor, members)
-    one, other = direct
-    if not (book.exists(one) and book.exists(other)):
+    one, other = book.home(direct[0]), book.home(direct[1])
+    if actor is not None and actor not in (one, other):
+        return errors.NOT_A_MEMBER
+    if one is None or other is None:
         return errors.UNKNOWN_ACCOUNT
-    if one == other:
-        return (one,)
-    return (other, one) if actor == other else direct
+    return _first(actor, (one, other))
 
 
 def _first(actor: AccountId | None, accounts: Iterable[AccountId]) -> tuple[AccountId, ...]:
@@ -115,7 +118,7 @@ def _not_for_author(intent: Intent, author: AccountId, book: Book) -> Refusal | 
         return found
     if found.heading.kind != Kind.MESSAGE:
         return errors.WRONG_TARGET
-    if found.heading.account != author:
+    if book.home(found.heading.account) != author:
         return errors.FORBIDDEN
     if intent.kind is Kind.RECALL and found.heading.time < intent.recall_since_ms:
         return errors.RECALL_TOO_LATE
@@ -151,10 +154,19 @@ def _target(intent: Intent, account: AccountId, book: Book) -> Found | Refusal:
 def _change(intent: Intent, actor: AccountId | None, book: Book) -> Ruling | Refusal:
     assert intent.change is not None, "the session refuses what is no change"
     before = book.members_of(intent.conversation)
-    after = changed(before, intent.change, actor)
+    after = changed(before, _resolved(intent.change, book), actor)
     if isinstance(after, Refusal):
         return after
     before = before or {}
-    if not all(book.exists(each) for each in after if each not in before):
+    if any(book.home(each) is None for each in after if each not in before):
         return errors.UNKNOWN_ACCOUNT
     return Ruling(_first(actor, (*before, *after)), members=after)
+
+
+def _resolved(change: Change, book: Book) -> Change:
+    """The same change, of the accounts that the named ones are aliases of."""
+
+    def homes(accounts: tuple[AccountId, ...]) -> tuple[AccountId, ...]:
+        return tuple(dict.fromkeys(book.home(each) or each for each in accounts))
+
+    return replace(change, members=homes(change.members), owners=homes(change.owners))

@@ -42,9 +42,11 @@ from syncd.storage.erase import erase_body, find_edits
 from syncd.storage.importing import Imported, import_account
 from syncd.storage.keeping import LOG_AHEAD_BYTES_MAX, Keeping
 from syncd.storage.migrate import migrate
+from syncd.storage.people import People
 from syncd.storage.queries import load
 from syncd.storage.sqlite_commit import commit_work
 from syncd.storage.sqlite_logs import read_heads, read_members, read_pages, trim_log
+from syncd.storage.sqlite_people import SqlitePeople
 from syncd.storage.sqlite_retention import SqliteKeeping
 from syncd.storage.transaction import transact
 
@@ -216,6 +218,9 @@ class SqliteStorage:
         self._keeping = SqliteKeeping(
             partial(self._run, writer), partial(self._run, reader), log_ahead
         )
+        self._people = SqlitePeople(
+            partial(self._run, writer), partial(self._run, reader), self._insist_on_room
+        )
 
     @property
     def cursor_scope(self) -> CursorScope:
@@ -224,6 +229,10 @@ class SqliteStorage:
     @property
     def keeping(self) -> Keeping:
         return self._keeping
+
+    @property
+    def people(self) -> People:
+        return self._people
 
     async def commit(self, work: Work) -> Done:
         def run(connection: sqlite3.Connection) -> Done:

@@ -42,6 +42,8 @@ class LogRow:
     head_link: Link
     floor_sum: int
     head_sum: int
+    merged_into: int | None = None
+    """The log that takes what is addressed to this account, since a merge closed this one."""
 
 
 @dataclass(slots=True)
@@ -78,8 +80,9 @@ class SqliteBook:
 
     # ------------------------------------------------------------ what the rules ask
 
-    def exists(self, account: AccountId) -> bool:
-        return self.log(account) is not None
+    def home(self, account: AccountId) -> AccountId | None:
+        log = self.log(account)
+        return None if log is None else log.account
 
     def members_of(self, conversation: ConversationId) -> Members | None:
         return self._group(conversation).members
@@ -89,7 +92,7 @@ class SqliteBook:
         assert log is not None, "the account of a device has a log"
         if not is_device(identity.device):
             return None  # whatever the peer wrote there, no entry is of it
-        self._insert_entries()  # what this very transaction appended may be the target
+        self.insert_entries()  # what this very transaction appended may be the target
         key = (sender_key(identity.device), identity.number, log.log)
         for seq, header in self._connection.execute(_SQL["by_identity"], key):
             found = heading.unpack(header)
@@ -106,11 +109,21 @@ class SqliteBook:
     # ------------------------------------------------------------ rows
 
     def log(self, account: AccountId) -> LogRow | None:
+        """The log that takes what is addressed to an account, which may be an alias."""
         try:
             return self._logs[account]
         except KeyError:
-            found = self._logs[account] = find_log(self._connection, account)
+            found = find_log(self._connection, account)
+            if found is not None and found.merged_into is not None:
+                self._logs[account] = None  # a damaged store may lead in a circle: it ends here
+                [name] = self._connection.execute(_SQL["log_by_number"], (found.merged_into,))
+                found = self.log(LogRow(*name).account)
+            self._logs[account] = found
             return found
+
+    def look_again(self, account: AccountId) -> None:
+        """The row of this account's log was made or closed in this transaction."""
+        self._logs.pop(account, None)
 
     def _group(self, conversation: ConversationId) -> _Group:
         known = self._groups.get(conversation)
@@ -152,12 +165,20 @@ class SqliteBook:
         if len(seqs) > 2:
             self.fan_outs[intent.conversation] = len(seqs)
         if ruling.members is not None:
-            self._change_members(intent.conversation, ruling.members)
+            self.change_members(intent.conversation, ruling.members)
         if ruling.mark is not None:
             own = self.log(ruling.logs[0])
             assert own is not None
             self._connection.execute(_SQL["save_mark"], (own.log, intent.conversation, ruling.mark))
         return seqs[0]
+
+    def append(self, account: AccountId, identity: Identity, record: Record) -> Seq:
+        """Append to one log alone. Raises KeyError for an unknown account."""
+        log = self.log(account)
+        if log is None:
+            raise KeyError(account)
+        encoded = record.header + record.body
+        return self._append(log, record, encoded, sender_key(identity.device), identity.number)
 
     def _append(self, log: LogRow, record: Record, encoded: bytes, sender: int, number: int) -> Seq:
         seq = log.head + 1
@@ -183,7 +204,8 @@ class SqliteBook:
         )
         return seq
 
-    def _change_members(self, conversation: ConversationId, members: Members) -> None:
+    def change_members(self, conversation: ConversationId, members: Members) -> None:
+        """Who is in a group from now on."""
         group = self._group(conversation)
         before = group.members or {}
         if group.id is None:
@@ -202,13 +224,14 @@ class SqliteBook:
         assert log is not None, "members exist"
         return log.log
 
-    def _insert_entries(self) -> None:
+    def insert_entries(self) -> None:
+        """Write the entries that are not written yet."""
         self._connection.executemany(_SQL["append_entry"], self._entries)
         self._entries.clear()
 
     def write(self) -> None:
         """Write what was changed and is not written yet."""
-        self._insert_entries()
+        self.insert_entries()
         self._connection.executemany(
             _SQL["grow_log"],
             [(log.head, log.head_link, log.head_sum, log.log) for log in self.grown.values()],

@@ -35,6 +35,7 @@ from syncd.model import (
 from syncd.storage import Damaged
 from syncd.storage.cursors import cursor_key
 from syncd.storage.queries import load
+from syncd.storage.register import ENDINGS
 from syncd.storage.remembered import Answer, Remembered
 from syncd.storage.rules import Ruling, rule
 from syncd.storage.sqlite_book import LogRow, SqliteBook, chain_at, find_cursor
@@ -75,6 +76,7 @@ class _Sender:
     instance: str | None
     revoked: int
     accepted: int
+    ended: str | None
     recalled: bool = False
     """Whether the stored answers were read: only a number that is not new asks for them."""
 
@@ -125,12 +127,16 @@ class _Commit:
 
     def _open(self, request: OpeningRequest) -> Opening | Refusal:
         sender = self._sender(request.device)
-        if sender is None or sender.account != request.account:
+        if sender is None or sender.account != self._book.home(request.account):
             return errors.NOT_AUTHENTICATED
         if sender.revoked:
             return errors.DEVICE_REVOKED
+        if sender.ended is not None:
+            return ENDINGS[sender.ended]
         if request.credential not in (None, sender.credential):
             return errors.TOKEN_ROTATED
+        if sender.account != request.account:
+            return errors.NOT_AUTHENTICATED
         log = self._own_log(sender)
         saved = find_cursor(self._connection, self._cursor_key(sender))
         cursor = saved[1] if saved and saved[0] == log.epoch else None
@@ -143,6 +149,7 @@ class _Commit:
         sender.generation += 1
         sender.instance = request.instance
         self._changed[sender.device] = sender
+        merged = self._connection.execute(_SQL["aliases"], (log.log,)).fetchall()
         return Opening(
             generation=sender.generation,
             epoch=log.epoch,
@@ -154,6 +161,8 @@ class _Commit:
             cursor=cursor,
             cursor_chain=cursor_chain,
             cursor_outdated=saved is not None and cursor is None,
+            aliases=tuple(account for account, _ in merged),
+            merged_epochs=frozenset(epoch for _, epoch in merged),
         )
 
     # ------------------------------------------------------------ appends
@@ -207,19 +216,21 @@ class _Commit:
 
     def _publish(self, publication: Publication) -> Accepted | Refusal:
         key = (publication.publisher, publication.key)
+        account = publication.account and self._book.home(publication.account)
         known = self._known_publication(key)
         if known is not None:
-            if (known.content, known.account) != (publication.content, publication.account):
+            before = known.account and self._book.home(known.account)
+            if (known.content, before) != (publication.content, account):
                 return errors.KEY_CONFLICT
             return Accepted(0, self._still_there(known), duplicate=True)
-        ruling = self._ruling(publication)
+        ruling = self._ruling(publication, account)
         if isinstance(ruling, Refusal):
             return ruling
         identity = Identity(publication.device, publication.number)
         seq = self._book.carry_out(ruling, publication.intent, publication.record, identity)
-        log = None if publication.account is None else self._book.log(publication.account)
+        log = None if account is None else self._book.log(account)
         told = None if log is None else seq
-        self._publications[key] = _Published(publication.content, publication.account, told)
+        self._publications[key] = _Published(publication.content, account, told)
         number = None if log is None else log.log
         self._new_publications.append((*key, publication.content, number, told, self._book.arrival))
         return Accepted(0, told, duplicate=False)
@@ -230,18 +241,17 @@ class _Commit:
         row = self._connection.execute(_SQL["publication"], key).fetchone()
         return None if row is None else _Published(*row)
 
-    def _ruling(self, publication: Publication) -> Ruling | Refusal:
+    def _ruling(self, publication: Publication, account: AccountId | None) -> Ruling | Refusal:
         if publication.refusal is not None:
             return publication.refusal
         if publication.account is None:
-            return rule(publication.intent, publication.actor, self._book)
-        if not self._book.exists(publication.account):
-            return errors.UNKNOWN_ACCOUNT
-        return Ruling((publication.account,))
+            actor = publication.actor and (self._book.home(publication.actor) or publication.actor)
+            return rule(publication.intent, actor, self._book)
+        return errors.UNKNOWN_ACCOUNT if account is None else Ruling((account,))
 
     def _still_there(self, known: _Published) -> Seq | None:
         log = None if known.account is None else self._book.log(known.account)
-        if log is None or known.seq is None:
+        if log is None or log.account != known.account or known.seq is None:
             return None
         return known.seq if known.seq > log.floor else None
 

@@ -13,7 +13,8 @@ from syncd import chain
 from syncd.model import EPOCH_BYTES, AccountId, CursorScope, Device, DeviceId
 from syncd.storage.cursors import cursor_key
 from syncd.storage.queries import load
-from syncd.storage.sqlite_book import find_cursor, find_log
+from syncd.storage.register import ENDINGS
+from syncd.storage.sqlite_book import SqliteBook, find_cursor
 from syncd.storage.transaction import snapshot, transact
 
 _SQL = load("sqlite")
@@ -41,7 +42,7 @@ def create_device(
     token_hash: bytes,
 ) -> None:
     def create(within: sqlite3.Connection) -> None:
-        log = find_log(within, account)
+        log = SqliteBook(within).log(account)
         if log is None:
             raise KeyError(account)
         _insist(within, "create_device", (device, log.log, name, platform, token_hash), device)
@@ -57,7 +58,11 @@ def device_by_token(
 
 
 def devices(connection: sqlite3.Connection, scope: CursorScope, account: AccountId) -> list[Device]:
-    return snapshot(connection, lambda within: _seen(within, scope, "devices", account))
+    def read(within: sqlite3.Connection) -> list[Device]:
+        home = SqliteBook(within).home(account)
+        return [] if home is None else _seen(within, scope, "devices", home)
+
+    return snapshot(connection, read)
 
 
 def change_credential(
@@ -107,7 +112,7 @@ def _seen(
     found = []
     for row in connection.execute(_SQL[query], (parameter,)).fetchall():
         device, account, name, platform, credential, generation, sent, revoked, *log = row
-        epoch, head, verdict = log
+        epoch, head, verdict, ended = log
         saved = find_cursor(connection, cursor_key(scope, device, account, platform))
         cursor = saved[1] if saved and saved[0] == epoch else 0
         found.append(
@@ -124,6 +129,7 @@ def _seen(
                 cursor=cursor,
                 head=head,
                 verdict=verdict,
+                ended=None if ended is None else ENDINGS[ended],
             )
         )
     return found

@@ -31,6 +31,7 @@ from msgspec import Meta
 from syncd import chain, heading, limits
 from syncd.model import AccountId, Link, is_account, is_device
 from syncd.storage.identities import sender_key
+from syncd.storage.register import ENDINGS
 
 FORMAT = "syncd-export"
 VERSION = 1
@@ -73,7 +74,11 @@ class Entries(
 class DeviceRecord(
     msgspec.Struct, array_like=True, forbid_unknown_fields=True, tag="device", frozen=True
 ):
-    """A device, with the answers that it may ask for again: number, seq, content."""
+    """A device, with the answers that it may ask for again: number, seq, content. A seq of 0 stands
+    for an entry that a merge did not bring along.
+
+    secret_hash, ended: see register.Installed; older streams do not have them.
+    """
 
     device: str
     name: _Name
@@ -86,6 +91,8 @@ class DeviceRecord(
     accepted: Place
     cursor: tuple[_Epoch, Place] | None
     answers: _Answers
+    secret_hash: _Hash | None = None
+    ended: str | None = None
 
 
 class Marks(msgspec.Struct, array_like=True, forbid_unknown_fields=True, tag="marks", frozen=True):
@@ -241,7 +248,9 @@ class _Judge:
             raise TransferRefused(f"The answers of device {known} contradict each other.")
         if len(numbers) > device.accepted:
             raise TransferRefused(f"Device {known} has more answers than were given.")
-        if any(not 0 < seq <= self._known.head for _, seq, _ in device.answers):
+        if device.ended is not None and device.ended not in ENDINGS:
+            raise TransferRefused(f"Device {known} was signed out for a reason that is none.")
+        if any(seq > self._known.head for _, seq, _ in device.answers):
             raise TransferRefused(f"An answer of device {known} names an entry that is not there.")
 
     def _see_end(self, end: End, digest: bytes) -> None:

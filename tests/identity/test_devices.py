@@ -10,7 +10,8 @@ from syncd import errors
 from syncd.errors import Refusal
 from syncd.identity.devices import Admission, Credential, Devices, facts
 from syncd.identity.words import Declined
-from syncd.model import DeviceId, OpeningRequest, VerdictNote, Work
+from syncd.model import AccountId, DeviceId, OpeningRequest, VerdictNote, Work
+from syncd.persons import Standing
 from syncd.storage import Storage
 from syncd.storage.address import open_storage
 
@@ -31,6 +32,15 @@ async def test_the_second_device_of_an_account_is_another_one(storage: Storage) 
     assert one.device != other.device
     assert one.token != other.token
     assert [each.device for each in await devices.listed("alice")] == [one.device, other.device]
+
+
+async def test_nobody_gets_a_device_of_an_account_that_is_gone(storage: Storage) -> None:
+    devices = Devices(storage)
+    await devices.create("alice", name="PC1", platform="pc")
+    await storage.people.stand(AccountId("alice"), Standing.GONE)
+    with pytest.raises(Declined) as declined:
+        await devices.create("alice", name="PC2", platform="pc")
+    assert declined.value.refusal is errors.ACCOUNT_GONE
 
 
 async def test_chance_comes_from_the_source_that_was_given(storage: Storage) -> None:
@@ -76,6 +86,19 @@ async def test_revocation_is_for_ever(storage: Storage) -> None:
     opening = OpeningRequest("alice", credential.device, None, instance="0" * 16, stated=None)
     done = await storage.commit(Work(openings=(opening,)))
     assert done.openings == (errors.DEVICE_REVOKED,)
+
+
+async def test_a_token_of_a_device_that_is_signed_out_is_told_so(storage: Storage) -> None:
+    devices = Devices(storage)
+    made = await devices.create("alice", name="PC1", platform="pc")
+    assert await storage.people.sign_out(AccountId("alice"), None) == (made.device,)
+    assert await devices.authenticate(made.token) is errors.SIGNED_OUT
+    [device] = await devices.listed("alice")
+    assert facts(device)["signed_out"] == "signed_out"
+    renewed = await devices.rotate("alice", made.device)
+    assert isinstance(await devices.authenticate(renewed.token), Admission)
+    await devices.revoke(made.device)
+    assert await devices.authenticate(renewed.token) is errors.DEVICE_REVOKED
 
 
 async def test_a_device_of_another_account_cannot_be_told_from_none(storage: Storage) -> None:

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from syncd.model import Accepted, Work
-from syncd.storage import StorageError
+from syncd import errors
+from syncd.model import Accepted, AccountId, Work, direct
+from syncd.persons import Merged, Proof, Shown, SignedIn
+from syncd.storage import Storage, StorageError
 from syncd.storage.check import check_file
 from syncd.storage.database_file import DATABASE_NAME
 from syncd.storage.sqlite import SqliteStorage, open_sqlite
 from syncd.storage.transfer import TransferRefused
 
+from .reception import Visitors, hashed, subject
 from .stores import draft, make_store, send
 from .streams import exported, put_together, taken_apart
 from .works import ALICE, BOB, LAPTOP, PHONE, PHONE_TOKEN, opened, opening, page, submission
@@ -120,3 +123,48 @@ async def test_a_full_disk_is_found_before_the_import(stream: Path, tmp_path: Pa
         await full.import_account(ALICE, stream)
     assert refused.value.definite
     await full.close()
+
+
+PERSON, GUEST = AccountId(f"p{1:032x}"), AccountId(f"p{2:032x}")
+
+
+async def merge(storage: Storage) -> None:
+    visitors = Visitors(storage)
+    await visitors.sign_in("person", "u1")
+    guest = await visitors.sign_in("guest")
+    await visitors.write(guest, direct(GUEST, GUEST))
+    await storage.trim(GUEST, 2)
+    await visitors.merge(GUEST, PERSON)
+
+
+@pytest.fixture
+def merged(tmp_path: Path) -> Path:
+    """A folder with the streams of an account and of the guest that was merged into it."""
+    database = make_store(tmp_path / "merged", merge)
+    for account in (PERSON, GUEST):
+        (tmp_path / account).write_bytes(exported(database, account))
+    return tmp_path
+
+
+async def test_what_signed_a_device_out_goes_along(merged: Path, other: SqliteStorage) -> None:
+    await other.import_account(PERSON, merged / PERSON)
+    [one, out] = await other.devices(PERSON)
+    assert (one.ended, out.ended) == (None, errors.SIGNED_OUT_BY_MERGE)
+    visitors = Visitors(other, first=100)
+    stranger = await visitors.ask(Proof(subject("new")), Shown(out.device, hashed("secret 2")))
+    assert isinstance(stranger, SignedIn)
+    assert stranger.device != out.device, "its secret is known, and it is another person's"
+    assert await other.people.subjects(PERSON) == [], "subjects are no part of an export"
+
+
+async def test_what_a_guest_had_can_be_had_by_itself(merged: Path, other: SqliteStorage) -> None:
+    await other.import_account(GUEST, merged / GUEST)
+    assert (await page(other, GUEST)).head == 1
+    assert await other.people.account_of(GUEST) == GUEST
+
+
+async def test_an_alias_is_left_alone(stream: Path, other: SqliteStorage) -> None:
+    await other.create_account(ALICE)
+    assert isinstance(await Visitors(other).merge(ALICE, BOB), Merged)
+    with pytest.raises(TransferRefused, match="merged into another one"):
+        await other.import_account(ALICE, stream)

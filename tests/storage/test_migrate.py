@@ -26,11 +26,14 @@ from syncd.model import (
     Submission,
     Work,
 )
+from syncd.persons import Standing
 from syncd.storage import StorageError, StoreRefused
+from syncd.storage.logins import Person
 from syncd.storage.migrate import SQLITE_FOLDER, migrate, migrations, offer_functions, version_of
 from syncd.storage.sqlite_book import SqliteBook
 from syncd.storage.sqlite_commit import commit_work
 from syncd.storage.sqlite_logs import read_pages, trim_log
+from syncd.storage.sqlite_register import SqliteRegister
 
 from .talk import CAROL, DIRECT, packed
 from .works import ALICE, BOB, PHONE, PSEUDO
@@ -122,6 +125,13 @@ def test_a_foreign_database_is_refused(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TABLE songs (title TEXT)")
     with pytest.raises(StoreRefused, match="no store of this program"):
         migrate(connection)
+
+
+def test_devices_of_version_1_are_signed_in(grown_up: sqlite3.Connection) -> None:
+    found = SqliteRegister(grown_up).device(PHONE)
+    assert found is not None
+    assert (found.account, found.ended, found.secret_hash) == (ALICE, None, None)
+    assert SqliteRegister(grown_up).person(ALICE) == Person(ALICE, Standing.ACTIVE, {})
 
 
 @pytest.mark.parametrize("name", [f"{NEWEST + 2:04}_gap.sql", "0001_twice.sql", "second.sql"])

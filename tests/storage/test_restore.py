@@ -1,5 +1,6 @@
 """Restoring: the old state or the new at every step, new epochs, new generations."""
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from syncd.storage import StoreRefused, restore
+from syncd.model import Opening
+from syncd.persons import Merged
+from syncd.storage import Storage, StoreRefused, restore
 from syncd.storage.backup import back_up
 from syncd.storage.check import check_file
 from syncd.storage.database_file import DATABASE_NAME, claim
@@ -17,8 +20,9 @@ from syncd.storage.migrate import migrations
 from syncd.storage.restore import DamagedCopy
 from syncd.storage.sqlite import open_sqlite
 
+from .reception import Reception
 from .stores import TAKEN_MS, contents, draft, fill, make_store, send, served
-from .works import ALICE, BOB
+from .works import ALICE, BOB, opened, opening, populate
 
 
 def rows(store: Path, statement: str) -> list[tuple[object, ...]]:
@@ -52,6 +56,29 @@ def test_a_copy_becomes_the_store_under_new_epochs(copy: Path, tmp_path: Path) -
     assert copy.read_bytes() == before
     assert check_file(folder / DATABASE_NAME).sound
     assert served(folder, ALICE, BOB) == served(tmp_path / "first", ALICE, BOB)
+
+
+async def merge(storage: Storage) -> None:
+    await populate(storage)
+    assert isinstance(await Reception(storage).merge(BOB, ALICE), Merged)
+
+
+def test_a_guests_log_gets_a_new_epoch_too(tmp_path: Path) -> None:
+    kept = back_up(make_store(tmp_path / "first", merge), tmp_path / "kept").path
+    restore.restore(kept, tmp_path / "new")
+    epochs = "SELECT account, epoch FROM logs"
+    old, new = (dict(rows(each, epochs)) for each in (kept, tmp_path / "new" / DATABASE_NAME))
+
+    async def say_hello() -> Opening:
+        storage = await open_sqlite(tmp_path / "new")
+        try:
+            return await opened(storage, opening())
+        finally:
+            await storage.close()
+
+    welcome = asyncio.run(say_hello())
+    assert (welcome.aliases, welcome.merged_epochs) == ((BOB,), {new[BOB]})
+    assert old[BOB] not in welcome.merged_epochs, "whoever states it hears reset{epoch}"
 
 
 def test_a_store_is_replaced_only_when_that_is_said_and_kept(copy: Path, tmp_path: Path) -> None:

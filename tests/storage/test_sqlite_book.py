@@ -61,10 +61,21 @@ MESSAGE = Intent(Kind.MESSAGE, DIRECT)
 CREATION = Intent(Kind.SYSTEM, GROUP, None, change("create", [BOB], [CAROL]))
 
 
+def test_an_alias_leads_to_the_log_that_is_open(connection: sqlite3.Connection) -> None:
+    closed = (
+        "UPDATE logs SET merged_into = (SELECT log FROM logs WHERE account = ?) WHERE account = ?"
+    )
+    connection.execute(closed, (BOB, ALICE))
+    book = SqliteBook(connection)
+    assert (book.home(ALICE), book.home(BOB)) == (BOB, BOB)
+    connection.execute(closed, (ALICE, BOB))
+    assert SqliteBook(connection).home(ALICE) is None, "a circle leads nowhere, and ends"
+
+
 def test_a_store_is_told_as_it_is(connection: sqlite3.Connection) -> None:
     send(connection, draft(1, CREATION))
     book = SqliteBook(connection)
-    assert (book.exists(ALICE), book.exists(NOBODY)) == (True, False)
+    assert (book.home(ALICE), book.home(NOBODY)) == (ALICE, None)
     wanted = {ALICE: Role.OWNER, BOB: Role.MEMBER, CAROL: Role.OWNER}
     assert book.members_of(GROUP) == wanted
     assert book.members_of(DIRECT) is None

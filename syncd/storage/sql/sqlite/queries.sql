@@ -25,8 +25,12 @@ INSERT INTO logs (account, epoch, floor, floor_link, head, head_link) VALUES (?,
 ON CONFLICT (account) DO NOTHING;
 
 -- name: log
-SELECT log, account, epoch, floor, floor_link, head, head_link, floor_sum, head_sum
+SELECT log, account, epoch, floor, floor_link, head, head_link, floor_sum, head_sum, merged_into
 FROM logs WHERE account = ?;
+
+-- name: log_by_number
+SELECT log, account, epoch, floor, floor_link, head, head_link, floor_sum, head_sum, merged_into
+FROM logs WHERE log = ?;
 
 -- name: heads
 -- The parameter is a JSON array of accounts.
@@ -145,7 +149,8 @@ ON CONFLICT (log, conversation) DO UPDATE SET seq = excluded.seq;
 
 -- name: sender
 SELECT devices.id, devices.device, logs.account, devices.platform, devices.credential,
-       devices.generation, devices.instance, devices.revoked, devices.accepted, devices.sent
+       devices.generation, devices.instance, devices.revoked, devices.accepted, devices.ended,
+       devices.sent
 FROM devices JOIN logs USING (log) WHERE devices.device = ?;
 
 -- name: save_sender
@@ -187,21 +192,25 @@ VALUES (?, ?, ?, ?, ?, 1, 0, NULL, 0, 0, 0);
 
 -- name: device
 SELECT devices.device, logs.account, devices.name, devices.platform, devices.credential,
-       devices.generation, devices.sent, devices.revoked, logs.epoch, logs.head, devices.verdict
+       devices.generation, devices.sent, devices.revoked, logs.epoch, logs.head, devices.verdict,
+       devices.ended
 FROM devices JOIN logs USING (log) WHERE devices.device = ?;
 
 -- name: device_by_token
 SELECT devices.device, logs.account, devices.name, devices.platform, devices.credential,
-       devices.generation, devices.sent, devices.revoked, logs.epoch, logs.head, devices.verdict
+       devices.generation, devices.sent, devices.revoked, logs.epoch, logs.head, devices.verdict,
+       devices.ended
 FROM devices JOIN logs USING (log) WHERE devices.token_hash = ?;
 
 -- name: devices
 SELECT devices.device, logs.account, devices.name, devices.platform, devices.credential,
-       devices.generation, devices.sent, devices.revoked, logs.epoch, logs.head, devices.verdict
+       devices.generation, devices.sent, devices.revoked, logs.epoch, logs.head, devices.verdict,
+       devices.ended
 FROM devices JOIN logs USING (log) WHERE logs.account = ? ORDER BY devices.id;
 
 -- name: rotate_token
-UPDATE devices SET token_hash = ?, credential = credential + 1, generation = generation + 1
+UPDATE devices SET token_hash = ?, credential = credential + 1, generation = generation + 1,
+                   ended = NULL
 WHERE device = ?;
 
 -- name: revoke
@@ -212,6 +221,156 @@ INSERT INTO keys (name, hash) VALUES (?, ?);
 
 -- name: key_name
 SELECT name FROM keys WHERE hash = ? ORDER BY rowid LIMIT 1;
+
+-- ---------------------------------------------------------------- who logs in
+
+-- name: aliases
+-- The closed logs whose account is an alias of this one, directly or not.
+WITH RECURSIVE closed(log) AS (
+    SELECT log FROM logs WHERE merged_into = ?
+    UNION ALL SELECT logs.log FROM logs JOIN closed ON logs.merged_into = closed.log
+)
+SELECT account, epoch FROM logs JOIN closed USING (log) ORDER BY log;
+
+-- name: standing
+SELECT standing FROM logs WHERE log = ?;
+
+-- name: stand
+UPDATE logs SET standing = ? WHERE log = ?;
+
+-- name: close_log
+UPDATE logs SET merged_into = ? WHERE log = ?;
+
+-- name: subject
+SELECT subjects.id, account FROM subjects JOIN logs USING (log) WHERE issuer = ? AND name = ?;
+
+-- name: add_subject
+INSERT INTO subjects (issuer, name, log) VALUES (?, ?, ?);
+
+-- name: keep_key
+UPDATE subjects SET sealed_key = ? WHERE issuer = ? AND name = ?;
+
+-- name: note_union
+UPDATE subjects SET platform = ?, pending = ? WHERE issuer = ? AND name = ?;
+
+-- name: subjects_of
+SELECT issuer, name, subjects.platform, links.unionid, pending
+FROM subjects LEFT JOIN links ON links.log = subjects.log AND links.platform = subjects.platform
+WHERE subjects.log = ? ORDER BY subjects.id;
+
+-- name: forget_subject
+UPDATE devices SET subject = NULL
+WHERE subject = (SELECT id FROM subjects WHERE issuer = ? AND name = ?);
+
+-- name: remove_subject
+DELETE FROM subjects WHERE issuer = ? AND name = ?;
+
+-- name: move_subjects
+UPDATE subjects SET log = ? WHERE log = ?;
+
+-- name: owner
+SELECT account FROM links JOIN logs USING (log) WHERE platform = ? AND unionid = ?;
+
+-- name: add_link
+INSERT INTO links (platform, unionid, log) VALUES (?, ?, ?);
+
+-- name: links_of
+SELECT platform, unionid FROM links WHERE log = ?;
+
+-- name: move_links
+UPDATE links SET log = ? WHERE log = ?;
+
+-- name: unionids
+SELECT unionid FROM links WHERE platform = ?;
+
+-- name: remap
+UPDATE links SET unionid = ? WHERE platform = ? AND unionid = ?;
+
+-- name: settle_pending
+UPDATE subjects SET pending = NULL WHERE pending IS NOT NULL AND EXISTS
+    (SELECT 1 FROM links WHERE links.platform = subjects.platform
+     AND links.unionid = subjects.pending AND links.log = subjects.log);
+
+-- name: pending
+SELECT account, issuer, name, subjects.platform, links.unionid, pending
+FROM subjects JOIN logs USING (log)
+LEFT JOIN links ON links.log = subjects.log AND links.platform = subjects.platform
+WHERE pending IS NOT NULL ORDER BY subjects.id;
+
+-- name: installed
+SELECT device, account, credential, revoked, ended, secret_hash, issuer, subjects.name
+FROM devices JOIN logs ON logs.log = devices.log
+LEFT JOIN subjects ON subjects.id = devices.subject
+WHERE device = ?;
+
+-- name: installed_of
+SELECT device, account, credential, revoked, ended, secret_hash, issuer, subjects.name
+FROM devices JOIN logs ON logs.log = devices.log
+LEFT JOIN subjects ON subjects.id = devices.subject
+WHERE devices.log = ? ORDER BY devices.id;
+
+-- name: prove_device
+UPDATE devices SET secret_hash = ? WHERE device = ?;
+
+-- name: sign_device_in
+UPDATE devices SET subject = coalesce((SELECT id FROM subjects WHERE issuer = ? AND name = ?), subject)
+WHERE device = ?;
+
+-- name: end_device
+UPDATE devices SET ended = ?, generation = generation + 1 WHERE device = ?;
+
+-- name: move_devices
+UPDATE devices SET log = ? WHERE log = ?;
+
+-- name: rename_device
+UPDATE devices SET name = ? WHERE device = ? AND log = ?;
+
+-- name: over
+-- The parameter is a JSON array of pairs: a device, and the version of its token or null.
+SELECT pair.value ->> 0, devices.revoked, devices.ended
+FROM json_each(?) AS pair LEFT JOIN devices ON devices.device = pair.value ->> 0
+WHERE devices.id IS NULL OR devices.revoked OR devices.ended IS NOT NULL
+   OR devices.credential <> pair.value ->> 1;
+
+-- name: answers
+SELECT number, seq FROM remembered JOIN devices ON devices.id = remembered.device
+WHERE devices.device = ?;
+
+-- name: rewrite_answer
+UPDATE remembered SET seq = ?
+WHERE device = (SELECT id FROM devices WHERE device = ?) AND number = ?;
+
+-- name: add_grant
+INSERT INTO grants (code, device, credential)
+SELECT ?, id, credential FROM devices WHERE device = ?
+ON CONFLICT (code) DO UPDATE SET device = excluded.device, credential = excluded.credential;
+
+-- name: drop_grants
+DELETE FROM grants WHERE id <= (SELECT max(id) FROM grants) - ?;
+
+-- name: granted
+SELECT devices.device FROM grants JOIN devices ON devices.id = grants.device
+WHERE code = ? AND devices.credential = grants.credential AND NOT revoked AND ended IS NULL;
+
+-- name: sealed_key
+SELECT account, issuer, subjects.name, sealed_key
+FROM devices JOIN logs ON logs.log = devices.log JOIN subjects ON subjects.id = devices.subject
+WHERE device = ?;
+
+-- name: copies
+-- Each entry of a guest's log, and where the account's log holds one of its index key.
+SELECT entries.seq, entries.chain, entries.sum, entries.header, entries.body_hash,
+       entries.body, held.seq, held.header
+FROM entries LEFT JOIN entries AS held
+    ON held.sender = entries.sender AND held.number = entries.number AND held.log = ?
+WHERE entries.log = ? ORDER BY entries.seq;
+
+-- name: grafted
+SELECT seq, header, body_hash, body FROM entries WHERE log = ? AND seq > ? ORDER BY seq LIMIT ?;
+
+-- name: groups_of
+SELECT conversations.conversation FROM members
+JOIN conversations ON conversations.id = members.conversation WHERE log = ? ORDER BY id;
 
 -- ---------------------------------------------------------------- checking a store
 
@@ -257,6 +416,25 @@ SELECT account, conversation, seq, head FROM marks JOIN logs USING (log);
 SELECT publisher, key, account, seq, head FROM publications JOIN logs USING (log)
 WHERE seq IS NOT NULL;
 
+-- name: check_accounts
+SELECT log, account, merged_into, standing FROM logs ORDER BY log;
+
+-- name: check_closed
+-- What a merge moves, and belongs to a closed log all the same.
+SELECT 'device', device, account FROM devices JOIN logs USING (log) WHERE merged_into IS NOT NULL
+UNION ALL
+SELECT 'subject', issuer || ' ' || name, account
+FROM subjects JOIN logs USING (log) WHERE merged_into IS NOT NULL
+UNION ALL
+SELECT 'link', platform || ' ' || unionid, account
+FROM links JOIN logs USING (log) WHERE merged_into IS NOT NULL
+UNION ALL
+SELECT 'membership', members.conversation, account
+FROM members JOIN logs USING (log) WHERE merged_into IS NOT NULL;
+
+-- name: check_endings
+SELECT device, ended FROM devices WHERE ended IS NOT NULL;
+
 -- ---------------------------------------------------------------- restoring a store
 
 -- name: renew_epoch
@@ -285,7 +463,8 @@ SELECT seq, header FROM entries WHERE log = ? AND seq > ? AND body <> ? ORDER BY
 SELECT seq, header, body_hash, body FROM entries WHERE log = ? ORDER BY seq;
 
 -- name: export_devices
-SELECT id, device, name, platform, token_hash, credential, generation, revoked, sent, accepted
+SELECT id, device, name, platform, token_hash, credential, generation, revoked, sent, accepted,
+       secret_hash, ended
 FROM devices WHERE log = ? ORDER BY id;
 
 -- name: marks
@@ -302,8 +481,8 @@ RETURNING log;
 
 -- name: import_device
 INSERT INTO devices (device, log, name, platform, token_hash, credential, generation, instance,
-                     revoked, sent, accepted)
-VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?) RETURNING id;
+                     revoked, sent, accepted, secret_hash, ended)
+VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?) RETURNING id;
 
 -- name: answers_of_log
 SELECT devices.device, remembered.number, remembered.seq, entries.header

@@ -21,8 +21,12 @@ CREATE TABLE logs (
     head_sum INTEGER NOT NULL DEFAULT 0,
     -- How much is kept, where it is not what the service keeps by default: entries, milliseconds.
     retain_entries INTEGER,
-    retain_ms INTEGER
+    retain_ms INTEGER,
+    -- The log that takes what is addressed to this account since a merge; this one is closed then.
+    merged_into INTEGER REFERENCES logs,
+    standing TEXT NOT NULL DEFAULT 'active'
 ) STRICT;
+CREATE INDEX merged_logs ON logs (merged_into) WHERE merged_into IS NOT NULL;
 
 -- Rows lie in the order of arrival, found through the index of (log, seq): appending to a thousand
 -- logs then fills a few pages at the end, not one page of each log. `arrival` is given by the
@@ -89,7 +93,13 @@ CREATE TABLE devices (
     sent INTEGER NOT NULL,
     accepted INTEGER NOT NULL,
     -- What its last hello was told.
-    verdict TEXT
+    verdict TEXT,
+    -- What proves the device at a login, where it was made by one.
+    secret_hash BLOB,
+    -- The name of the refusal for which its token opens nothing, until the next login.
+    ended TEXT,
+    -- With which it signed in last.
+    subject INTEGER REFERENCES subjects
 ) STRICT;
 CREATE INDEX devices_of_log ON devices (log);
 
@@ -129,3 +139,37 @@ CREATE TABLE keys (
     hash BLOB NOT NULL
 ) STRICT;
 CREATE INDEX keys_by_hash ON keys (hash);
+
+-- Who somebody is, as an issuer says it: the openid of an app, the sub of a token.
+-- platform: the Open Platform account of the union that it brought last; pending: one that waits
+-- for the operator, because the account is linked to another one.
+CREATE TABLE subjects (
+    id INTEGER PRIMARY KEY,
+    issuer TEXT NOT NULL,
+    name TEXT NOT NULL,
+    log INTEGER NOT NULL REFERENCES logs,
+    -- The session_key, encrypted; storage has no key for it.
+    sealed_key BLOB,
+    platform TEXT,
+    pending TEXT,
+    UNIQUE (issuer, name)
+) STRICT;
+CREATE INDEX subjects_of_log ON subjects (log);
+CREATE INDEX pending_subjects ON subjects (id) WHERE pending IS NOT NULL;
+
+-- Which account has which union: at most one of each platform account.
+CREATE TABLE links (
+    platform TEXT NOT NULL,
+    unionid TEXT NOT NULL,
+    log INTEGER NOT NULL REFERENCES logs,
+    PRIMARY KEY (platform, unionid)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX links_of_log ON links (log, platform);
+
+-- What codes got: the version of the token that the device had then. The newest are kept.
+CREATE TABLE grants (
+    id INTEGER PRIMARY KEY,
+    code BLOB NOT NULL UNIQUE,
+    device INTEGER NOT NULL REFERENCES devices,
+    credential INTEGER NOT NULL
+) STRICT;
