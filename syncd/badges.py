@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from syncd import limits
 from syncd.model import AccountId, Chain, ConversationId, Epoch, Page, ReadRequest, Seq
 from syncd.protocol.unread import Unread
-from syncd.storage import UNKNOWN_EPOCH, Storage
+from syncd.storage import Storage
 from syncd.wire.codec import unpack_entries
 
 _PAGE_BYTES = 64 * 1024
@@ -37,8 +37,10 @@ class _Fold:
         seq = self.unread.seq
         if there.epoch != self.epoch:
             return False
-        if seq <= there.floor:  # below the floor no chain is left to compare, and nothing to count
-            return seq < there.floor or there.floor_chain == self.chain
+        if seq <= there.floor:
+            # Below the floor no chain is left to compare, nothing to count, and what was told there
+            # of merges is lost.
+            return seq == there.floor and there.floor_chain == self.chain
         return there.to == seq and there.chain == self.chain
 
     def take(self, after: Seq, page: Page) -> None:
@@ -74,17 +76,21 @@ class Badges:
 
     async def unread(self, account: AccountId) -> dict[ConversationId, int]:
         """Unread messages per conversation that has any, of everything that was durable when this
-        was called. Raises KeyError for an unknown account, StorageError."""
-        fold = self._folds.get(account)
+        was called; for an account that was merged into another one, of that one. Raises KeyError
+        for an unknown account, StorageError."""
+        person = await self._storage.people.account_of(account)
+        if person is None:
+            raise KeyError(account)
+        fold = self._folds.get(person)
         if fold is None:
-            fold = self._folds[account] = _Fold(Unread(account))
-        self._folds.move_to_end(account)
+            fold = self._folds[person] = _Fold(Unread(person))
+        self._folds.move_to_end(person)
         try:
             async with fold.turn:
-                await self._bring_up(account, fold)
+                await self._bring_up(person, fold)
                 return fold.unread.counts()
         finally:
-            self._settle(account, fold)
+            self._settle(person, fold)
 
     async def _bring_up(self, account: AccountId, fold: _Fold) -> None:
         """Fold what follows, up to the head that is seen first: a log may grow faster than that."""
@@ -98,10 +104,9 @@ class Badges:
                     ReadRequest(account, after, _PAGE_BYTES),
                 ]
             )
-            if page.epoch == UNKNOWN_EPOCH:
-                raise KeyError(account)
             if not fold.fits(there):
-                fold.unread, fold.epoch, until = Unread(account), page.epoch, None
+                aliases = await self._storage.people.aliases(account)
+                fold.unread, fold.epoch, until = Unread(account, aliases), page.epoch, None
                 if after > 0:
                     continue
             if until is None:
@@ -112,7 +117,7 @@ class Badges:
         """Add up what is held, and let go of what was asked for longest ago."""
         if self._folds.get(account) is not fold:
             return
-        if fold.epoch is None:  # nothing was folded: mostly an account that there is not
+        if fold.epoch is None:  # nothing was folded, because storage failed
             del self._folds[account]
             return
         self._entries += fold.unread.held - fold.added

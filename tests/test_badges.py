@@ -24,8 +24,11 @@ from syncd.model import (
     Work,
     direct,
 )
+from syncd.persons import Merged, Merging
+from syncd.server.notices import NoticeWriter
 from syncd.storage import Storage
 from syncd.storage.memory import MemoryStorage
+from syncd.storage.people import People
 from syncd.storage.sqlite import open_sqlite
 from syncd.wire.codec import content_of, pack_entry
 from syncd.wire.frames import Message
@@ -98,6 +101,24 @@ async def test_it_goes_on_where_it_stands(storage: Storage) -> None:
     assert await badges.unread(ALICE) == await Badges(storage).unread(ALICE) == {}
 
 
+async def test_a_merge_is_counted_by_old_folds_and_new_ones(storage: Storage) -> None:
+    """What carol said is alice's own then, and whoever asks for carol asks for alice."""
+    badges = Badges(storage)
+    await say(storage, BOB, LAPTOP, [1, 2])
+    await say(storage, CAROL, CAROLS, [1])
+    assert await badges.unread(ALICE) == {TALK: 2, direct(ALICE, CAROL): 1}
+    assert await badges.unread(CAROL) == {}
+    merged = await storage.people.merge(Merging(CAROL, ALICE, NoticeWriter()))
+    assert isinstance(merged, Merged)
+    for asked in (badges, Badges(storage)):
+        assert await asked.unread(ALICE) == await asked.unread(CAROL) == {TALK: 2}
+
+
+async def test_whom_nobody_knows_has_no_counts(storage: Storage) -> None:
+    with pytest.raises(KeyError):
+        await Badges(storage).unread(AccountId("nobody"))
+
+
 async def test_a_long_log_takes_many_pages(storage: Storage) -> None:
     await say(storage, BOB, LAPTOP, range(1, 4001))
     await say(storage, BOB, LAPTOP, range(4001, 8001))
@@ -163,6 +184,10 @@ class Replaced:
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
         self.asked: list[ReadRequest] = []
+
+    @property
+    def people(self) -> People:
+        return self.storage.people
 
     async def read(self, requests: Sequence[ReadRequest]) -> list[Page]:
         self.asked += requests

@@ -1,6 +1,8 @@
-"""The SDK: `connect` gives you a device; iterate over it, send with it.
+"""The SDK: `log_in` makes a store a person's device, and `connect` gives you that device; iterate
+over it, send with it.
 
-    async with connect("wss://host/v1/sync", token=token, store="laptop.db") as device:
+    await log_in("https://host", store="laptop.db", app="phone", code=code, ...)
+    async with connect("wss://host/v1/sync", store="laptop.db") as device:
         await device.send_to("bob", b"hello")
         async for item in device:
             print(item.seq, item.entry.account, item.entry.body)
@@ -18,22 +20,36 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
 
 from syncd import limits
+from syncd.client.address import sync_address
 from syncd.client.assembly import assembled
 from syncd.client.device import Device, Item
 from syncd.client.exceptions import (
     ClientError,
     Closed,
     Fenced,
+    LoginRefused,
+    OtherAccount,
     SendRefused,
     ServerSkipped,
+    SignedOut,
     Stopped,
     StoreError,
     StoreInUse,
     StoreMismatch,
     StoreUnusable,
+)
+from syncd.client.login import (
+    LoggedIn,
+    Newcomer,
+    Prompt,
+    approve,
+    bring_union,
+    decline,
+    log_in,
+    log_in_by_qr,
+    scan,
 )
 from syncd.client.memory_store import MemoryStore
 from syncd.client.socket import SocketDialler
@@ -41,6 +57,7 @@ from syncd.client.sqlite_store import SqliteStore
 from syncd.client.store import ClientStore, OldEntry, Pending, PendingState
 from syncd.membership import Action, Change, Role, read_change
 from syncd.model import Accepted, Identity, Kind, Refused
+from syncd.notices import DeviceAdded, Merge, read_notice
 from syncd.protocol.client_commands import Floored, News, Signalled, Unreachable
 from syncd.protocol.client_events import Mark
 from syncd.protocol.unread import Unread
@@ -55,22 +72,30 @@ __all__ = [
     "ClientStore",
     "Closed",
     "Device",
+    "DeviceAdded",
     "Fenced",
     "Floored",
     "Identity",
     "Item",
     "Kind",
+    "LoggedIn",
+    "LoginRefused",
     "Mark",
     "MemoryStore",
+    "Merge",
+    "Newcomer",
     "OldEntry",
+    "OtherAccount",
     "Pending",
     "PendingState",
+    "Prompt",
     "Refused",
     "Role",
     "SendRefused",
     "ServerSkipped",
     "Shown",
     "Signalled",
+    "SignedOut",
     "SqliteStore",
     "Stopped",
     "StoreError",
@@ -80,13 +105,18 @@ __all__ = [
     "Unreachable",
     "Unread",
     "View",
+    "approve",
+    "bring_union",
     "connect",
+    "decline",
+    "log_in",
+    "log_in_by_qr",
     "read_change",
+    "read_notice",
+    "scan",
     "sync_address",
 ]
 
-_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
-_SYNC_PATH = "/v1/sync"
 _SUBPROTOCOLS = {"msgpack": MSGPACK_SUBPROTOCOL, "json": JSON_SUBPROTOCOL}
 
 
@@ -109,7 +139,8 @@ async def connect(
         query: no credential belongs there. The path is that of the sync socket, /v1/sync, or what
         stands before it: "https://host" is wss://host/v1/sync, "ws://host/chat" is
         ws://host/chat/v1/sync. A store belongs to the full address.
-    token: the device's credential. A durable store keeps it; then None takes the kept one.
+    token: the device's credential. A durable store keeps it; then None takes the kept one, which
+        `log_in` puts there.
     store: a path for a durable store, None for a memory store of its own. With a memory store what
         comes is acknowledged as the application finishes it: somebody has to iterate, or the
         server stops sending when the window is full.
@@ -149,21 +180,3 @@ async def connect(
         yield device
     finally:
         await device.close()
-
-
-def sync_address(url: str) -> str:
-    """The full address of the sync socket, which also names the server in a store: see `connect`.
-
-    Raises ValueError for what is no address, or holds more than one should; the text never repeats
-    it, for that may be a secret.
-    """
-    parts = urlsplit(url)
-    scheme = _SCHEMES.get(parts.scheme)
-    if scheme is None or not parts.hostname:
-        raise ValueError("the address must begin with ws://, wss:// or http(s):// and name a host")
-    if parts.query or parts.fragment or parts.username or parts.password:
-        raise ValueError("the address holds more than host and path; a token travels by itself")
-    path = parts.path.rstrip("/")
-    if not path.endswith(_SYNC_PATH):
-        path += _SYNC_PATH
-    return urlunsplit((scheme, parts.netloc.lower(), path, "", ""))

@@ -69,7 +69,8 @@ class Device(Verbs):
         self.skipped: ServerSkipped | None = None
         """With verify_start=False: what the check would have said, the last time it would have."""
         self._client = client
-        self._store = store
+        self.store = store
+        """Where it keeps everything, its credentials too; open while the device runs."""
         self._hear = hear
         self._bell = Bell()
         self._end: commands.StopReason | BaseException | None = None
@@ -91,13 +92,18 @@ class Device(Verbs):
 
     @property
     def account(self) -> AccountId | None:
-        """Whose device this is; None before a store's first verdict."""
+        """Whose device this is; None before a login or first verdict; a merge may change it."""
         return self._client.account
 
     @property
     def device_id(self) -> DeviceId | None:
         """Which device this is; None before a store's first verdict."""
         return self._client.device
+
+    @property
+    def aliases(self) -> tuple[AccountId, ...]:
+        """The accounts that were merged into this one: what `View` and `Unread` take."""
+        return self._client.aliases
 
     @property
     def position(self) -> Position | None:
@@ -124,18 +130,18 @@ class Device(Verbs):
 
     async def pending(self) -> list[Pending]:
         """Own messages that are queued, accepted but not yet seen in the log, or refused."""
-        return await self._store.call(lambda shelf: shelf.pending())
+        return await self.store.call(lambda shelf: shelf.pending())
 
     async def forget(self, ticket: int) -> bool:
         """Remove a refused message from the outbox. To have it sent all the same: `resend`."""
-        return await self._store.call(lambda shelf: shelf.forget(ticket))
+        return await self.store.call(lambda shelf: shelf.forget(ticket))
 
     async def old(self) -> list[OldEntry]:
         """Entries from before a reset or truncation that the server's log did not show again.
 
         They are not iterated over; one that is not `handed` is shown here only.
         """
-        return await self._store.call(lambda shelf: shelf.old())
+        return await self.store.call(lambda shelf: shelf.old())
 
     async def history(self) -> AsyncIterator[Item]:
         """Every entry of the log that the store still holds, finished or not; none twice, unless
@@ -181,7 +187,7 @@ class Device(Verbs):
         return await self.__anext__()
 
     async def _read(self, era: int, after: Seq) -> Run | None:
-        return await self._store.call(lambda shelf: shelf.read(era, after))
+        return await self.store.call(lambda shelf: shelf.read(era, after))
 
     def _finish(self, seq: Seq) -> None:
         if self._era >= 0:
@@ -318,7 +324,7 @@ class Device(Verbs):
                     await self._bell.wait(self._bell.rings)
             await self._interpreter.settle()
         finally:
-            await self._store.close()
+            await self.store.close()
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while True:

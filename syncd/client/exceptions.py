@@ -5,16 +5,19 @@ ClientError
  +-- Closed             the device was closed while somebody waited
  +-- Stopped            the server said: not by yourself; see `refusal`
  |    +-- Fenced        another process uses this device; see `instance`
+ |    +-- SignedOut     the token opens nothing any more: log in again; see `merged`
+ +-- LoginRefused       nobody was logged in; see `name` and `retryable`
  +-- ServerSkipped      the server would have passed entries over
  +-- StoreError         the local store
       +-- StoreMismatch it belongs to another server, account or device
+      |    +-- OtherAccount a login was somebody else's than the store's
       +-- StoreInUse    another process has it open
       +-- StoreUnusable it is no store, of a newer version, or its disk failed
 """
 
 from __future__ import annotations
 
-from syncd.errors import FENCED, Refusal
+from syncd.errors import FENCED, SIGNED_OUT, SIGNED_OUT_BY_MERGE, Refusal
 from syncd.model import Seq
 from syncd.protocol import client_commands as commands
 
@@ -55,6 +58,37 @@ class Fenced(Stopped):
         self.instance = instance
 
 
+class SignedOut(Stopped):
+    """The device was signed out: by its person, by an operator, by a merge. What is stored stays,
+    also what was not sent yet; `log_in` with the same store goes on with it.
+
+    merged: the account is another one's from now on, and only a new login leads there.
+    """
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.merged = refusal is SIGNED_OUT_BY_MERGE
+
+
+class LoginRefused(ClientError):
+    """No login came of it, and nothing was stored.
+
+    name, text: as PROTOCOL.md tells; `unreachable` where no answer came, or none that can be read.
+        Then the server may have done it all the same, and nobody knows its answer: a new login,
+        with a new code, ends well.
+    retryable: whether a new code may have better luck. retry_after_s: not before, where it is told.
+    """
+
+    def __init__(
+        self, name: str, text: str, retryable: bool, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(f"{name}: {text}")
+        self.name = name
+        self.text = text
+        self.retryable = retryable
+        self.retry_after_s = retry_after_s
+
+
 class ServerSkipped(ClientError):
     """The server's start is not where this device stands.
 
@@ -87,6 +121,11 @@ class StoreMismatch(StoreError):
         self.asked = asked
 
 
+class OtherAccount(StoreMismatch):
+    """The login was another person's than the store's, or another device's: nothing is stored.
+    Each account needs a store of its own."""
+
+
 class StoreInUse(StoreError):
     """Another process (or another device object) has the store open."""
 
@@ -105,7 +144,10 @@ def exception_for(reason: commands.StopReason | BaseException) -> BaseException:
             return ServerSkipped(stated, start, missed)
         case commands.Mismatch(store, token):
             return StoreMismatch(store, token)
-        case commands.Ended(refusal, instance):
-            return Fenced(instance) if refusal is FENCED else Stopped(refusal)
+        case commands.Ended(refusal, instance) if refusal is FENCED:
+            return Fenced(instance)
+        case commands.Ended(refusal):
+            signed_out = refusal in (SIGNED_OUT, SIGNED_OUT_BY_MERGE)
+            return SignedOut(refusal) if signed_out else Stopped(refusal)
         case BaseException():
             return reason

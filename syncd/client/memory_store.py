@@ -17,6 +17,7 @@ from syncd.client.exceptions import StoreMismatch
 from syncd.client.runs import Runs
 from syncd.client.store import (
     INSTANCES_MAX,
+    Credentials,
     Enqueued,
     Kept,
     OldEntry,
@@ -82,9 +83,13 @@ class MemoryShelf:
         if kept.token is None:
             raise ValueError("no token was given, and the store holds none")
         self._instances.append(instance)
-        whose, own = (kept.account, kept.device), frozenset(self._instances)
-        loaded = events.Loaded(*whose, kept.position, kept.handed, kept.era, own)
-        return loaded, kept.token
+        return kept.loaded(self._instances), kept.token
+
+    def credentials(self) -> Credentials:
+        return self._kept.credentials()
+
+    def log_in(self, answer: Credentials) -> None:
+        self._kept.log_in(answer)
 
     # -------------------------------------------------------- the verdict
 

@@ -18,6 +18,7 @@ from syncd.client.exceptions import StoreMismatch, StoreUnusable
 from syncd.client.sqlite_outbox import SqliteOutbox
 from syncd.client.store import (
     INSTANCES_MAX,
+    Credentials,
     Enqueued,
     Kept,
     OldEntry,
@@ -32,19 +33,26 @@ from syncd.protocol import client_events as events
 from syncd.protocol.client_events import Mark
 from syncd.wire.frames import Entry, Verdict
 
-VERSION = 1
+VERSION = 2
 APPLICATION_ID = 0x73796E63  # "sync", for file(1) and for us
 READ_BYTES_MAX = 256 * 1024
 
 _SCHEMA = Path(__file__).with_name("store.sql")
+_FROM_VERSION_1 = """
+    ALTER TABLE kept ADD COLUMN secret TEXT;
+    ALTER TABLE kept ADD COLUMN aliases TEXT NOT NULL DEFAULT '[]';
+"""
 
 _KEPT_COLUMNS = (
-    "server, account, device, token, counter, epoch, seq, chain, handed, awaited_head, awaited_mark"
+    "server, account, device, token, counter, epoch, seq, chain, handed, awaited_head, "
+    "awaited_mark, secret, aliases"
 )
-_SAVE_KEPT = f"INSERT OR REPLACE INTO kept (id, {_KEPT_COLUMNS}) VALUES (1{', ?' * 11})"
+_SAVE_KEPT = f"INSERT OR REPLACE INTO kept (id, {_KEPT_COLUMNS}) VALUES (1{', ?' * 13})"
 _FORGET_INSTANCES = "DELETE FROM instances WHERE start <= (SELECT max(start) FROM instances) - ?"
 
 _pack = msgspec.msgpack.Encoder().encode
+_aliases: msgspec.json.Decoder[tuple[AccountId, ...]]
+_aliases = msgspec.json.Decoder(tuple[AccountId, ...])
 _entries: msgspec.msgpack.Decoder[tuple[Entry, ...]] = msgspec.msgpack.Decoder(tuple[Entry, ...])
 
 
@@ -63,13 +71,19 @@ class SqliteShelf:
         version = self._value("PRAGMA user_version")
         if (application, version) == (APPLICATION_ID, VERSION):
             return
+        if (application, version) == (APPLICATION_ID, 1):
+            self._become_current(_FROM_VERSION_1)
+            return
         if application == APPLICATION_ID:
             raise StoreUnusable(f"the store has version {version}; this program knows {VERSION}")
         if self._value("SELECT count(*) FROM sqlite_master") != 0:
             raise StoreUnusable("the file is a database of something else")
+        self._become_current(_SCHEMA.read_text())
+
+    def _become_current(self, script: str) -> None:
         # executescript would commit on its own terms, so the transaction is part of the script.
         self._db.executescript(
-            f"BEGIN;{_SCHEMA.read_text()}PRAGMA application_id = {APPLICATION_ID};"
+            f"BEGIN IMMEDIATE;{script}PRAGMA application_id = {APPLICATION_ID};"
             f"PRAGMA user_version = {VERSION};COMMIT;"
         )
 
@@ -79,7 +93,7 @@ class SqliteShelf:
     def _load_kept(self) -> Kept:
         row = self._db.execute(f"SELECT {_KEPT_COLUMNS} FROM kept").fetchone()
         server, account, device, token, counter, epoch, seq, chain, *rest = row
-        handed, head, mark = rest
+        handed, head, mark, secret, aliases = rest
         return Kept(
             server,
             account and AccountId(account),
@@ -90,6 +104,8 @@ class SqliteShelf:
             handed,
             head,
             None if mark is None else Mark(mark),
+            secret=secret,
+            aliases=_aliases.decode(aliases),
         )
 
     def _save_kept(self) -> None:
@@ -97,7 +113,9 @@ class SqliteShelf:
         place = (None,) * 3 if position is None else (position.epoch, position.seq, position.chain)
         mark = kept.awaited_mark and kept.awaited_mark.value
         whose = (kept.server, kept.account, kept.device, kept.token, kept.counter)
-        self._db.execute(_SAVE_KEPT, (*whose, *place, kept.handed, kept.awaited_head, mark))
+        here = (*place, kept.handed, kept.awaited_head, mark)
+        aliases = msgspec.json.encode(kept.aliases).decode()
+        self._db.execute(_SAVE_KEPT, (*whose, *here, kept.secret, aliases))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -122,10 +140,16 @@ class SqliteShelf:
             self._outbox.set_aside()
             self._db.execute("INSERT INTO instances (instance) VALUES (?)", (instance,))
             self._db.execute(_FORGET_INSTANCES, (INSTANCES_MAX,))
-            own = frozenset(each for (each,) in self._db.execute("SELECT instance FROM instances"))
+            own = [each for (each,) in self._db.execute("SELECT instance FROM instances")]
         assert kept.token is not None
-        whose = kept.account, kept.device
-        return events.Loaded(*whose, kept.position, kept.handed, kept.era, own), kept.token
+        return kept.loaded(own), kept.token
+
+    def credentials(self) -> Credentials:
+        return self._kept.credentials()
+
+    def log_in(self, answer: Credentials) -> None:
+        with self._transaction():
+            self._kept.log_in(answer)
 
     # -------------------------------------------------------- the verdict
 

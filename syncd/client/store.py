@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol, TypeVar
 
+from syncd.client.exceptions import OtherAccount, StoreMismatch
 from syncd.membership import Action, read_change
 from syncd.model import AccountId, ConversationId, DeviceId, Epoch, Identity, Kind, Position, Seq
 from syncd.protocol import client_commands as commands
@@ -91,6 +92,28 @@ class OldEntry:
     """None while the log is still coming in: it may be seen again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Whose store this is, and what shows it to the server.
+
+    token: opens sockets and requests. secret: proves the device at its next login; None where no
+    login gave it one.
+    """
+
+    server: str
+    account: AccountId | None
+    device: DeviceId | None
+    token: str | None
+    secret: str | None
+
+    def __repr__(self) -> str:  # credentials have no business in a log
+        return f"Credentials({self.server}, {self.account}/{self.device})"
+
+    def whose(self) -> str:
+        """The account and the device, for people."""
+        return f"{self.account}/{self.device}"
+
+
 @dataclass(slots=True)
 class Kept:
     """The single facts of a store, and the rules by which a verdict changes them."""
@@ -107,12 +130,45 @@ class Kept:
     """Old entries that are not seen again by this head get `awaited_mark`."""
     awaited_mark: Mark | None = None
     era: int = 0
+    secret: str | None = None
+    aliases: tuple[AccountId, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Kept of {self.credentials()!r}>"
+
+    def loaded(self, instances: Iterable[str]) -> events.Loaded:
+        """What a run begins with, given the runs that there were."""
+        return events.Loaded(
+            self.account,
+            self.device,
+            self.position,
+            self.handed,
+            self.era,
+            frozenset(instances),
+            self.aliases,
+        )
+
+    def credentials(self) -> Credentials:
+        """See Shelf."""
+        return Credentials(self.server, self.account, self.device, self.token, self.secret)
+
+    def log_in(self, answer: Credentials) -> None:
+        """See Shelf."""
+        own = self.credentials()
+        if own.server not in ("", answer.server):
+            raise StoreMismatch(own.server, answer.server)
+        if own.device not in (None, answer.device):
+            raise OtherAccount(own.whose(), answer.whose())
+        # Where a merge made it another account, the verdict changes it, with the log's place.
+        self.account = own.account or answer.account
+        self.server, self.device, self.token = answer.server, answer.device, answer.token
+        self.secret = answer.secret or own.secret
 
     def take(self, verdict: Verdict, handed: Seq) -> Mark | None:
         """Take a verdict. Returns the mark that all entries have in prospect from now on, being
         old, or None where they simply go on."""
         known = self.position
-        self.account, self.device = verdict.account, verdict.device
+        self.account, self.device, self.aliases = verdict.account, verdict.device, verdict.aliases
         self.counter = max(self.counter or 0, verdict.sent)
         self.position = Position(verdict.epoch, verdict.start, verdict.chain)
         prospect = None
@@ -252,6 +308,17 @@ class Shelf(Protocol):
         Every run adds an instance; the last INSTANCES_MAX of them are known. Raises
         StoreMismatch when the store belongs to another server, ValueError when there is no token
         at all.
+        """
+
+    def credentials(self) -> Credentials:
+        """What is kept of them."""
+
+    def log_in(self, answer: Credentials) -> None:
+        """Keep what a login gave; a secret that is None leaves the one that is kept.
+
+        The account stays what it is, where there is one: if it was merged into the answer's, the
+        next verdict changes it. Raises StoreMismatch where the store belongs to another server,
+        OtherAccount where it is another device's; then nothing changes.
         """
 
     def take_verdict(self, command: commands.TakeVerdict) -> events.VerdictTaken:

@@ -13,7 +13,9 @@ CREATE TABLE kept (
     chain BLOB,
     handed INTEGER NOT NULL,
     awaited_head INTEGER,
-    awaited_mark TEXT
+    awaited_mark TEXT,
+    secret TEXT,
+    aliases TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 
 INSERT INTO kept (id, server, handed) VALUES (1, '', 0);

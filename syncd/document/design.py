@@ -1,4 +1,4 @@
-"""DESIGN.md's generated parts: the two state machines, as tables and as a picture.
+"""DESIGN.md's generated parts: the state machines, as tables and as a picture.
 
 What a human wrote around the markers stays as it is.
 """
@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from syncd.document import tables
+from syncd.identity import pairing_table
 from syncd.protocol import client_table, session_table
 
 PAGE = Path(__file__).parent.parent / "DESIGN.md"
@@ -28,6 +29,7 @@ def text() -> str:
     parts = {
         "session": f"{tables.state_diagram()}\n\n{_machine(session_table.table())}",
         "client": _machine(client_table.table()),
+        "pairing": tables.rows(("stage", "request", "leads to", "answer"), pairing_table.table()),
     }
     return _PART.sub(
         lambda match: f"{match[1]}\n{parts[match[2]]}\n\n{match[3]}",

@@ -48,6 +48,8 @@ _REASONS = {
     Reason.EPOCH: "the log has another epoch than the position: its past may have changed",
     Reason.AHEAD: "the position lies beyond the head: the server lost entries",
     Reason.FORKED: "the chain at the position differs: the server lost entries and wrote others",
+    Reason.MERGED: "the position is of another account's log, and that account turned out to be "
+    "this one: its entries are in this log now (section 8, Merge)",
 }
 
 _KINDS = {

@@ -62,6 +62,7 @@ class Client:
         """The newest floor that was heard of this past; but for a reset it never falls."""
         self.account: AccountId | None = None
         self.device: DeviceId | None = None
+        self.aliases: tuple[AccountId, ...] = ()
         self._settings = settings
         self._instances = frozenset((settings.instance,))
         self._jitter = jitter
@@ -123,7 +124,7 @@ class Client:
     # -------------------------------------------------------- opening
 
     def _load(self, event: events.Loaded) -> None:
-        self.account, self.device = event.account, event.device
+        self.account, self.device, self.aliases = event.account, event.device, event.aliases
         self._instances |= event.instances
         self.place.restart(event.position, event.handed, event.era)
         self._connect()
@@ -180,6 +181,7 @@ class Client:
         assert verdict is not None
         self._unstored -= 1
         self.account, self.device, self.head = verdict.account, verdict.device, verdict.head
+        self.aliases = verdict.aliases
         position = Position(verdict.epoch, verdict.start, verdict.chain)
         here = self.place.received
         if here is None or here.epoch != verdict.epoch or isinstance(verdict, frames.Reset):

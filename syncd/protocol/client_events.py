@@ -48,6 +48,7 @@ class Loaded:
     era: see VerdictTaken.
     instances: of the runs that this store has seen. Whoever is fenced by one of them met a late
         hello of its own.
+    aliases: as the last verdict told them.
     """
 
     account: AccountId | None
@@ -56,6 +57,7 @@ class Loaded:
     handed: Seq
     era: int
     instances: frozenset[str] = frozenset()
+    aliases: tuple[AccountId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,15 @@ def mismatch(
     verdict: frames.Verdict, account: AccountId | None, device: DeviceId | None
 ) -> Mismatch | None:
     """Whether the token is another account's or device's than the store, which is `account`'s and
-    `device`'s (None where it belongs to nobody yet)."""
-    merged = isinstance(verdict, frames.Reset) and verdict.reason == "merged"
+    `device`'s (None where it belongs to nobody yet).
+
+    An account that was merged into the verdict's is the same person, and its device goes on.
+    """
     own = f"{account}/{device}"
     if device is None or f"{verdict.account}/{verdict.device}" == own:
         return None
-    if merged and verdict.device == device:
+    merged = isinstance(verdict, frames.Reset) and verdict.reason == "merged"
+    if verdict.device == device and (merged or account in verdict.aliases):
         return None
     return Mismatch(own, f"{verdict.account}/{verdict.device}")
 

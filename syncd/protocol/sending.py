@@ -99,7 +99,7 @@ class Sending:
                 self._refusing = outcome.refusal
 
     def _draft(self, message: Message, wall_ms: int) -> Draft | Refusal:
-        intent = intent_of(message, self._account)
+        intent = intent_of(message)
         if isinstance(intent, Refusal):
             return intent
         if intent.kind is Kind.RECALL and self.recall_within_s:
@@ -110,8 +110,12 @@ class Sending:
         return Draft(self._account, self._device, message.number, content, intent, record)
 
 
-def intent_of(message: Message, account: AccountId) -> Intent | Refusal:
-    """What a message of `account` is meant to do, or why it could never have been accepted."""
+def intent_of(message: Message) -> Intent | Refusal:
+    """What a message is meant to do, or why it could never have been accepted.
+
+    A direct conversation of two others may yet be the sender's: under the name of an account that
+    was merged into it.
+    """
     try:
         kind = Kind(message.kind)
     except ValueError:
@@ -122,8 +126,6 @@ def intent_of(message: Message, account: AccountId) -> Intent | Refusal:
     direct = members_of_direct(conversation)
     if direct is None and not is_group(conversation):
         return errors.UNKNOWN_CONVERSATION
-    if direct is not None and account not in direct:
-        return errors.NOT_A_MEMBER
     if (message.target is None) is not (kind in _WITHOUT_TARGET):
         return errors.WRONG_TARGET
     if kind is not Kind.SYSTEM:

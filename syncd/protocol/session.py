@@ -59,6 +59,7 @@ class Session:
     """
 
     __slots__ = (
+        "_aliases",
         "_cursor_hello",
         "_deadline",
         "_delivery",
@@ -69,6 +70,7 @@ class Session:
         "_signalling",
         "_window_bytes",
         "account",
+        "credential",
         "device",
         "generation",
         "instance",
@@ -79,10 +81,12 @@ class Session:
         self.state: State = State.GREETING
         self.account = AccountId("")
         self.device = DeviceId("")
+        self.credential: int | None = None
         self.generation = 0
         self.instance = ""
         self._scope: Final = scope
         self._recall_within_s: Final = recall_within_s
+        self._aliases: tuple[AccountId, ...] = ()
         self._deadline: float | None = now + limits.HELLO_TIMEOUT_S
         self._position: Position | None = None
         self._cursor_hello = False
@@ -126,6 +130,7 @@ class Session:
 
     def _admitted(self, event: events.Admitted, now: float) -> Commands:
         self.account, self.device = event.account, event.device
+        self.credential = event.credential
         self._delivery = Delivery(self._window_bytes)
         self.state, self._deadline = State.OPENING, None
         stated = None if self._position is None else self._position.seq
@@ -138,7 +143,7 @@ class Session:
     def _opened(self, event: events.Opened, now: float) -> Commands:
         opening = event.opening
         judgement = judge(self._position, self._cursor_hello, opening, self._scope)
-        self.generation = opening.generation
+        self.generation, self._aliases = opening.generation, opening.aliases
         self._sending = Sending(self.account, self.device, opening.generation, opening.sent)
         self._sending.recall_within_s = self._recall_within_s
         self.state, self._deadline = State.LIVE, now + limits.HEARTBEAT_INTERVAL_S
@@ -168,13 +173,13 @@ class Session:
 
     def _verdict(self, judgement: Judgement, epoch: Epoch, floor: Seq, head: Seq) -> Verdict:
         assert self._sending is not None
-        start, sent = judgement.start, self._sending.sent
+        start, sent, aliases = judgement.start, self._sending.sent, self._aliases
         fields = (self.account, self.device, epoch, floor, head, start, judgement.chain)
         if judgement.reason is not None:
-            return Reset(*fields, head - start, sent, judgement.reason.value)
+            return Reset(*fields, head - start, sent, judgement.reason.value, aliases)
         if judgement.missing is not None:
-            return Truncated(*fields, head - start, sent, judgement.missing)
-        return Welcome(*fields, head - start, sent)
+            return Truncated(*fields, head - start, sent, judgement.missing, aliases)
+        return Welcome(*fields, head - start, sent, aliases)
 
     # -------------------------------------------------------- towards the device
 

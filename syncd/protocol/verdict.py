@@ -3,7 +3,7 @@
 The rules stand here in the order in which they apply (the first that fits is the verdict):
 
     nothing stated            welcome at the floor (`cursor`: at the stored cursor)
-    another epoch             reset: epoch
+    another epoch             reset: epoch      of a log that was merged into this one: merged
     seq above the head        reset: ahead      a loss on the server: alarm (a cursor's, too)
     seq below the floor       truncated
     chain at seq differs      reset: forked     a loss on the server: alarm
@@ -26,6 +26,7 @@ class Reason(Enum):
     EPOCH = "epoch"
     AHEAD = "ahead"
     FORKED = "forked"
+    MERGED = "merged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ def judge(
     if position is not None:
         stated, stated_chain = position.seq, opening.stated_chain
         if position.epoch != opening.epoch:
-            return _from_floor(opening, Reason.EPOCH)
+            merged = position.epoch in opening.merged_epochs
+            return _from_floor(opening, Reason.MERGED if merged else Reason.EPOCH)
     elif wants_cursor:
         stated, stated_chain = opening.cursor, opening.cursor_chain
         if stated is None and opening.cursor_outdated:

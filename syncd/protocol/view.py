@@ -6,8 +6,9 @@ person show the same, whatever they heard live and whatever they fetched later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import takewhile
 
 import msgspec
@@ -23,7 +24,7 @@ class Shown(msgspec.Struct, frozen=True, gc=False):
     """A message as it stands now.
 
     seq: its place in the log.
-    account: its sender; empty for the system.
+    account: its sender; the own account for all that its aliases sent; empty for the system.
     body: after its edits; None where it was recalled or erased.
     """
 
@@ -57,16 +58,20 @@ class _Conversation:
 class View:
     """What `account` sees. Feed it every item of a device, in order: `view.apply(*item)`.
 
+    aliases: the accounts that were merged into it, as `Device.aliases` names them; what is merged
+        later is told by the log. Their messages and memberships are the account's own.
+
     Two views are equal when they show the same: conversations, members, messages, unread counts.
     """
 
-    def __init__(self, account: AccountId) -> None:
+    def __init__(self, account: AccountId, aliases: Iterable[AccountId] = ()) -> None:
         self.account = account
+        self._told_aliases = tuple(aliases)
         self._past: tuple[Epoch, int] | None = None
         self._begin()
 
     def _begin(self) -> None:
-        self._unread = Unread(self.account)
+        self._unread = Unread(self.account, self._told_aliases)
         self._conversations: dict[ConversationId, _Conversation] = {}
 
     def __eq__(self, other: object) -> bool:
@@ -125,13 +130,13 @@ class View:
         self._alter(entry, lambda shown: replace(shown, body=None, edited=False, recalled=True))
 
     def _alter(self, entry: Entry, altered: Callable[[Shown], Shown]) -> None:
-        """By its author, and only until it was recalled. The server sees to the first; but what a
-        person reads should not rest on that."""
+        """Until it was recalled. That it is by the author is seen to by the server, and only there:
+        the author may be known by another name since, after a merge."""
         if entry.target is None:
             return
         messages = self._of(entry).messages
         shown = messages.get(entry.target)
-        if shown is not None and shown.account == entry.account and not shown.recalled:
+        if shown is not None and not shown.recalled:
             messages[entry.target] = altered(shown)
 
     def _delete(self, seq: Seq, entry: Entry) -> None:
@@ -156,16 +161,31 @@ class View:
     def messages(self, conversation: str) -> list[Shown]:
         """The messages of a conversation, in order."""
         known = self._conversations.get(ConversationId(conversation), _Conversation())
-        return list(known.messages.values())
+        return [self._as_own(shown) for shown in known.messages.values()]
+
+    def _as_own(self, shown: Shown) -> Shown:
+        own = shown.account != self.account and shown.account in self._unread.aliases.accounts
+        return replace(shown, account=self.account) if own else shown
 
     def members(self, conversation: str) -> Mapping[AccountId, Role]:
         """Who is in a group, as far as this log tells: it begins where the account came in, and
         retention shortens it. Empty for a direct conversation, whose id names both."""
         known = self._conversations.get(ConversationId(conversation), _Conversation())
         members: dict[AccountId, Role] = {}
-        for _, actor, change in known.changes:
-            _tell(members, actor, change)
+        for seq, actor, change in known.changes:
+            self._unite(members, seq)
+            as_then = partial(self._unread.aliases.at, seq=seq)
+            _tell(members, as_then(actor), change, as_then)
+        self._unite(members, self._unread.seq + 1)
         return members
+
+    def _unite(self, members: dict[AccountId, Role], seq: Seq) -> None:
+        """Who was in under several names is in once, and an owner if any of them was."""
+        aliases = self._unread.aliases
+        for name in members.keys() & aliases.accounts - {self.account}:
+            if aliases.at(name, seq) == self.account:
+                roles = members.pop(name), members.get(self.account)
+                members[self.account] = Role.OWNER if Role.OWNER in roles else Role.MEMBER
 
     def unread(self, conversation: str) -> int:
         """Messages of others that were not read."""
@@ -210,7 +230,12 @@ def _text(shown: Shown) -> str:
     return (text if text.isprintable() else ascii(text)) + " (edited)" * shown.edited
 
 
-def _tell(members: dict[AccountId, Role], actor: AccountId, change: Change) -> None:
+def _tell(
+    members: dict[AccountId, Role],
+    actor: AccountId,
+    change: Change,
+    named: Callable[[AccountId], AccountId],
+) -> None:
     """What a change says of who is in. It was judged by the server, who knows more than this log
     may: that somebody changed a group says that they were an owner of it."""
     if change.action is Action.LEAVE:
@@ -219,10 +244,10 @@ def _tell(members: dict[AccountId, Role], actor: AccountId, change: Change) -> N
     if actor:
         members[actor] = Role.OWNER
     if change.action is Action.REMOVE:
-        for account in change.members:
+        for account in map(named, change.members):
             members.pop(account, None)
         return
-    members.update(dict.fromkeys(change.members, Role.MEMBER))
-    members.update(dict.fromkeys(change.owners, Role.OWNER))
+    members.update(dict.fromkeys(map(named, change.members), Role.MEMBER))
+    members.update(dict.fromkeys(map(named, change.owners), Role.OWNER))
     if change.action is Action.CREATE and actor:
         members[actor] = Role.OWNER

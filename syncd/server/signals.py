@@ -4,13 +4,15 @@ One task empties one queue, in order, a round at a time: what waits in a round i
 conversation, and who is a member is read once for each, right before its signals are delivered,
 and again after each rest that the task takes. So a device's signals in a conversation keep their
 order, and whoever was removed before a signal came hears nothing of it.
+
+A conversation with an account that was merged into another one goes on with that one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from typing import Protocol
 
 from syncd import limits
@@ -41,8 +43,20 @@ class Audience(Protocol):
         """The connected devices of an account."""
 
 
+class Names(Protocol):
+    """Where it is written who somebody is now; storage.people, as far as signals need it."""
+
+    async def account_of(self, account: AccountId) -> AccountId | None:
+        """The account itself or what it was merged into; None for an unknown one. Raises
+        StorageError."""
+
+
 class Roster(Protocol):
     """Where it is written who is a member; storage, as far as signals need it."""
+
+    @property
+    def people(self) -> Names:
+        """Who somebody is."""
 
     async def members(self, conversation: ConversationId) -> Members | None:
         """Who is in a group; None where there is no such group. Raises StorageError."""
@@ -79,19 +93,32 @@ class Signals:
         for signal in waiting:
             by_conversation.setdefault(signal.conversation, []).append(signal)
         for conversation, signals in by_conversation.items():
-            members = await self._members(conversation)
+            members = await self._members(conversation, {each.account for each in signals})
             for signal in signals:
                 members = await self._deliver(signal, members)
 
-    async def _members(self, conversation: ConversationId) -> Collection[AccountId]:
+    async def _members(
+        self, conversation: ConversationId, speakers: Set[AccountId]
+    ) -> Collection[AccountId]:
+        """Who is a member, under every name by which one speaks or is connected."""
         direct = members_of_direct(conversation)
-        if direct is not None:
-            return frozenset(direct)
         try:
-            return await self._roster.members(conversation) or ()
+            if direct is not None:
+                return {*direct, *[await self._connected_as(one) for one in direct]}
+            members = await self._roster.members(conversation) or {}
+            account_of = self._roster.people.account_of
+            # A session that a merge ends still says away, as the guest that it was.
+            guests = [one for one in speakers - members.keys() if await account_of(one) in members]
+            return dict.fromkeys((*members, *guests))
         except StorageError as error:
-            log.error("! signals of a group are lost, its members cannot be read: %s", error)
+            log.error("! signals are lost, the members cannot be read: %s", error)
             return ()
+
+    async def _connected_as(self, account: AccountId) -> AccountId:
+        """Who that is now. Whoever is connected was not merged into anybody."""
+        if self._audience.of(account):
+            return account
+        return await self._roster.people.account_of(account) or account
 
     async def _deliver(
         self, signal: Signalled, members: Collection[AccountId]
@@ -102,7 +129,7 @@ class Signals:
                 if self._told == _DELIVERIES_PER_TURN:
                     self._told = 0
                     await asyncio.sleep(_REST_S)
-                    members = await self._members(signal.conversation)
+                    members = await self._members(signal.conversation, {signal.account})
                 if device != signal.device and signal.account in members and account in members:
                     receiver.signalled(signal)
                     self._told += 1

@@ -175,28 +175,38 @@ class VerdictFields(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Welcome(VerdictFields, frozen=True, array_like=True, tag=16):
-    """Verdict: nothing is lost. Batches follow from start."""
+    """Verdict: nothing is lost. Batches follow from start.
+
+    aliases: the accounts that were merged into this one: what they sent is one's own.
+    """
+
+    aliases: tuple[AccountId, ...] = ()
 
 
 class Truncated(VerdictFields, frozen=True, array_like=True, tag=17):
     """Verdict: retention dropped entries that the device did not have. Batches follow from start.
 
     missing: the first and last seq that are gone.
+    aliases: as in welcome.
     Also sent in place of a batch, when a trim passes the session.
     """
 
     missing: tuple[Count, Count]
+    aliases: tuple[AccountId, ...] = ()
 
 
 class Reset(VerdictFields, frozen=True, array_like=True, tag=18):
     """Verdict: the device's past is not the log's past. Batches follow from start.
 
-    reason: ``epoch`` (another epoch), ``ahead`` (the position lies beyond the head) or ``forked``
-        (the chain at the position differs).
+    reason: ``epoch`` (another epoch), ``ahead`` (the position lies beyond the head), ``forked``
+        (the chain at the position differs) or ``merged`` (the position is of the log of an account
+        that was merged into this one).
+    aliases: as in welcome.
     Also sent in place of a batch, when the log changes its epoch.
     """
 
     reason: str
+    aliases: tuple[AccountId, ...] = ()
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True, tag=19):

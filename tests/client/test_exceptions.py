@@ -9,8 +9,10 @@ from syncd.client.exceptions import (
     ClientError,
     Closed,
     Fenced,
+    LoginRefused,
     SendRefused,
     ServerSkipped,
+    SignedOut,
     Stopped,
     StoreMismatch,
     exception_for,
@@ -33,6 +35,7 @@ def test_texts_say_what_happened() -> None:
     assert "9 entries would" in str(ServerSkipped(None, 9, 9))
     assert "after 5: 1 entry would" in str(ServerSkipped(4, 5, 1))
     assert "a/1" in str(StoreMismatch("a/1", "b/2"))
+    assert str(LoginRefused("invalid_code", "No.", False)) == "invalid_code: No."
 
 
 def test_every_end_of_a_device_has_its_exception() -> None:
@@ -43,5 +46,10 @@ def test_every_end_of_a_device_has_its_exception() -> None:
     fenced = exception_for(commands.Ended(errors.FENCED, "a"))
     assert isinstance(fenced, Fenced)
     assert fenced.instance == "a"
+    for refusal in (errors.SIGNED_OUT, errors.SIGNED_OUT_BY_MERGE):
+        out = exception_for(commands.Ended(refusal))
+        assert isinstance(out, SignedOut)
+        assert (out.refusal, out.merged) == (refusal, refusal is errors.SIGNED_OUT_BY_MERGE)
+    assert type(exception_for(commands.Ended(errors.TOKEN_ROTATED))) is Stopped
     fault = OSError("the disk is gone")
     assert exception_for(fault) is fault

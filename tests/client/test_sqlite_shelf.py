@@ -9,7 +9,7 @@ import pytest
 
 from syncd import errors
 from syncd.client.exceptions import StoreUnusable
-from syncd.client.sqlite_shelf import READ_BYTES_MAX, SqliteShelf
+from syncd.client.sqlite_shelf import READ_BYTES_MAX, VERSION, SqliteShelf
 from syncd.client.store import PendingState
 from syncd.limits import BODY_BYTES_MAX
 from syncd.model import Refused
@@ -49,6 +49,33 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
     assert done.marked is not None
     assert done.marked.mark is Mark.NOT_ON_SERVER
     connection.close()
+
+
+def test_a_store_of_the_first_version_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    shelf, connection = opened(path)
+    begun(shelf)
+    shelf.store_batch(stores(0, entry(7)))
+    current = columns(connection)
+    for column in ("secret", "aliases"):
+        connection.execute(f"ALTER TABLE kept DROP COLUMN {column}")
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+
+    again, connection = opened(path)
+    loaded, token = again.begin(SERVER, INSTANCE, None)
+    assert (loaded.position, loaded.aliases, token) == (at(1), (), "a token")
+    assert again.credentials().secret is None
+    assert bodies(again) == [7]
+    assert columns(connection) == current
+    connection.close()
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    connection.close()
+
+
+def columns(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
+    return connection.execute("PRAGMA table_info(kept)").fetchall()
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:

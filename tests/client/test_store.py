@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncd import errors
-from syncd.client.exceptions import StoreMismatch
+from syncd.client.exceptions import OtherAccount, StoreMismatch
 from syncd.client.store import (
     INSTANCES_MAX,
+    Credentials,
     Kept,
     OldEntry,
     Outgoing,
@@ -112,6 +113,64 @@ def test_the_token_is_kept(blank: Shelf) -> None:
 def test_another_server_is_refused(shelf: Shelf) -> None:
     with pytest.raises(StoreMismatch):
         shelf.begin("ws://elsewhere/v1/sync", INSTANCE, TOKEN)
+
+
+# ---------------------------------------------------------------- logging in
+
+GUEST = AccountId("guest")
+
+
+def login(**changes: Any) -> Credentials:
+    facts = {"account": ALICE, "device": OWN, "token": "newer", "secret": "a secret"} | changes
+    return Credentials(SERVER, **facts)
+
+
+def test_a_login_is_kept_and_the_next_run_is_its_device(blank: Shelf) -> None:
+    assert blank.credentials() == Credentials("", None, None, None, None)
+    blank.log_in(login())
+    assert blank.credentials() == login()
+    loaded, token = blank.begin(SERVER, INSTANCE, None)
+    assert (loaded.account, loaded.device, loaded.position, token) == (ALICE, OWN, None, "newer")
+    blank.log_in(login(token="newest", secret=None))
+    assert blank.credentials() == login(token="newest")
+
+
+def test_a_login_of_another_device_changes_nothing(shelf: Shelf) -> None:
+    before = shelf.credentials()
+    for account in (ALICE, GUEST):
+        with pytest.raises(OtherAccount):
+            shelf.log_in(login(account=account, device=OTHER))
+    with pytest.raises(StoreMismatch):
+        shelf.log_in(Credentials("ws://elsewhere/v1/sync", ALICE, OWN, "newer", None))
+    assert shelf.credentials() == before
+
+
+def test_a_merge_changes_the_account_with_the_logs_place(blank: Shelf) -> None:
+    shelf = begun(blank, account=GUEST)
+    [number] = (each.number for each in shelf.enqueue([outgoing()]).messages)
+    shelf.store_batch(stores(0, entry(1)))
+    shelf.log_in(login())
+    assert shelf.credentials() == login(account=GUEST), "its entries are the guest's"
+    merged = msgspec.structs.replace(
+        reset("merged", floor=0, start=0, head=2), aliases=(GUEST, AccountId("guest-of-guest"))
+    )
+    done = take(shelf, merged)
+    assert [each.number for each in done.outbox] == [number], "what was not sent will be"
+    loaded, token = shelf.begin(SERVER, INSTANCE, None)
+    assert (loaded.account, loaded.aliases, token) == (ALICE, merged.aliases, "newer")
+    assert (loaded.position, loaded.era) == (at(0, NEW_EPOCH), 1)
+    assert marks(shelf) == [(1, None)]
+    shelf.store_batch(stores(0, entry(1), entry(2), epoch=NEW_EPOCH))
+    assert marks(shelf) == []
+
+
+def test_credentials_are_in_no_text() -> None:
+    kept = Kept(token="a token", secret="a secret")
+    assert "a token" not in repr(kept) + repr(kept.credentials())
+    assert "a secret" not in repr(kept) + repr(kept.credentials())
+
+
+# ---------------------------------------------------------------- the verdict
 
 
 def test_a_verdict_tells_whose_it_is_and_where(shelf: Shelf) -> None:

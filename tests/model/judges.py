@@ -34,6 +34,22 @@ def account_of(device: str) -> str:
     return device.partition("-")[0]
 
 
+def home(world: Any, account: str) -> str:
+    """Whose log holds what was addressed to an account, in the end."""
+    return world.server.database.aliases.get(account, account)
+
+
+def owner(world: Any, device: str) -> str:
+    """In whose account a device is in the end."""
+    return world.server.database.owners[device]
+
+
+def trimmed_before_merges(world: Any) -> Iterator[tuple[str, Any]]:
+    """What retention had dropped from a guest's log when that became an account's."""
+    for event in world.history.of("merged"):
+        yield from ((event.account, entry) for entry in event.trimmed)
+
+
 def restored_stores(world: Any) -> set[str]:
     return {event.device for event in world.history.of("store_restored")}
 
@@ -49,13 +65,19 @@ def twice_restored(world: Any) -> set[str]:
 def durable_ack(world: Any) -> Findings:
     """An accepted entry keeps its seq; after a restore its sender brings it back."""
     branches, exempt = world.history.branches, twice_restored(world)
+    trimmed = set(trimmed_before_merges(world))
     final = {account: set(log.entries) for account, log in branches[-1].items()}
     for event in world.history.of("accepted"):
         entry, seq = event.entry, event.seq
-        log = branches[event.branch][account_of(entry.device)]
+        log = branches[event.branch][event.account]
         if seq and (seq > log.head or log.entries[seq - 1] != entry):
             yield f"accepted at {seq}, which holds something else: {entry}"
-        missing = [account for account in entry.conversation if entry not in final[account]]
+        homes = {home(world, account) for account in entry.conversation}
+        missing = [
+            account
+            for account in sorted(homes)
+            if entry not in final[account] and (account, entry) not in trimmed
+        ]
         if missing and entry.device not in exempt:
             yield f"accepted and not in the log of {missing}: {entry}"
 
@@ -74,7 +96,7 @@ def no_phantom(world: Any) -> Findings:
             yield from (f"nobody sent {entry}" for entry in log.entries if entry not in sent)
             yield from (f"was refused: {entry}" for entry in log.entries if entry in refused)
     for event in world.history.of("applied"):
-        log = world.history.branches[event.batch.branch][account_of(event.device)]
+        log = world.history.branches[event.batch.branch][event.batch.account]
         gone = set(event.batch.entries).difference(log.entries)
         yield from (f"{event.device} read {entry}, never committed" for entry in gone)
 
@@ -83,7 +105,8 @@ def one_effect(world: Any) -> Findings:
     """An identity stands once in a log, and a retry gets the answer that the first one got."""
     for logs in world.history.branches:
         for log in logs.values():
-            identities = [entry.identity for entry in log.entries]
+            # A merge may bring again what was trimmed here.
+            identities = [entry.identity for entry in log.entries[log.floor :]]
             if len(set(identities)) < len(identities):
                 yield f"an identity stands twice in {log.entries}"
     for event in refused_retries(world):
@@ -119,7 +142,7 @@ def one_order(world: Any) -> Findings:
     """A seq names one entry, for every device and for ever, within a branch of the past."""
     for event in world.history.of("applied"):
         batch, log = event.batch, world.history.branches[event.batch.branch]
-        held = tuple(log[account_of(event.device)].entries[batch.prev : batch.to])
+        held = tuple(log[batch.account].entries[batch.prev : batch.to])
         if len(batch.entries) == batch.to - batch.prev and batch.entries != held:
             yield f"{event.device} read another past in {batch}"
 
@@ -142,7 +165,7 @@ def stable_prefix(world: Any) -> Findings:
     seen: dict[tuple[int, str], int] = defaultdict(int)
     for event in world.history.of("applied", "appended"):
         if event.kind == "applied":
-            key = event.batch.branch, account_of(event.device)
+            key = event.batch.branch, event.batch.account
             seen[key] = max(seen[key], event.batch.to)
         elif event.seq <= seen[event.branch, event.account]:
             yield f"seq {event.seq} of {event.account} appeared after it was read"
@@ -154,14 +177,14 @@ def prefix(world: Any) -> Findings:
         if event.missing:
             yield f"{event.device} restarted without {sorted(event.missing)}"
     for event in world.history.of("applied"):
-        log = world.history.branches[event.batch.branch][account_of(event.device)]
+        log = world.history.branches[event.batch.branch][event.batch.account]
         at, chain = event.position.seq, event.position.chain
         if at == event.batch.prev and log.chains[at : at + 1] != [chain]:
             yield f"{event.device} went on at {event.position}, which is not in its log"
     for client in world.clients.values():
         if missing := client.missing():
             yield f"{client.device} ends without {sorted(missing)}"
-        log = world.history.branches[-1][account_of(client.device)]
+        log = world.history.branches[-1][owner(world, client.device)]
         for row in client.store.rows.values():
             if row.state == "current" and [row.entry] != log.entries[row.seq - 1 : row.seq]:
                 yield f"{client.device} holds at {row.seq} what its log does not: {row.entry}"
@@ -188,8 +211,15 @@ def monotone_cursor(world: Any) -> Findings:
 
 
 def fencing(world: Any) -> Findings:
-    """No append and no cursor of an older generation, once a newer was taken."""
-    for event in world.history.of("appended", "cursor"):
+    """No append and no cursor of an older generation, once a newer was taken; a merge takes one."""
+    ended: dict[str, int] = {}
+    for event in world.history.of("appended", "cursor", "merged"):
+        if event.kind == "merged":
+            ended |= event.before
+            continue
+        device = event.entry.device if event.kind == "appended" else event.device
+        if 0 < event.generation <= ended.get(device, 0):
+            yield f"generation {event.generation} of {device} wrote after a merge had ended it"
         if event.generation != event.current:
             yield f"generation {event.generation} wrote ({event.kind}) after {event.current}"
 
@@ -223,11 +253,10 @@ def read_your_writes(world: Any) -> Findings:
     """After an answer with a seq, no hello of that account sees a lower head; nor do heads fall."""
     newest: dict[tuple[int, str], int] = defaultdict(int)
     for event in world.history.of("taken", "greeted"):
-        account = account_of(event.entry.device) if event.kind == "taken" else event.account
-        key = event.branch, account
+        key = event.branch, event.account
         seq = event.seq or 0 if event.kind == "taken" else event.head
         if event.kind == "greeted" and seq < newest[key]:
-            yield f"a hello of {account} sees head {seq} after {newest[key]}"
+            yield f"a hello of {event.account} sees head {seq} after {newest[key]}"
         newest[key] = max(newest[key], seq)
 
 
@@ -236,17 +265,18 @@ def convergence(world: Any) -> Findings:
     if not world.quiet:
         yield "the calm does not end"
     for client in world.clients.values():
-        store, log = client.store, world.history.branches[-1][account_of(client.device)]
+        store, log = client.store, world.history.branches[-1][owner(world, client.device)]
         if not client.live or store.position != log.position(log.head):
             yield f"{client.device} stands at {store.position}, the log at {log.head}"
         waiting = [row for row in store.rows.values() if row.state in ("accepted", "old")]
         waiting += list(store.outbox.values())
         if waiting:
             yield f"{client.device} still waits for {waiting}"
-    logs = world.history.branches[-1]
+    logs, trimmed = world.history.branches[-1], set(trimmed_before_merges(world))
     for entry in known_to_sender(world):
         refused = entry.number in world.clients[entry.device].store.refused
-        if not refused and entry not in logs[account_of(entry.device)].entries:
+        held = logs[own := owner(world, entry.device)].entries
+        if not refused and entry not in held and (own, entry) not in trimmed:
             yield f"submitted, neither accepted nor refused: {entry}"
 
 
@@ -264,11 +294,15 @@ def known_to_sender(world: Any) -> list[Any]:
 
 
 def sender_fifo(world: Any) -> Findings:
-    """Entries of one device stand in number order, and no honest message loses its turn."""
+    """Entries of one device stand in number order, but for what a merge brought, and no honest
+    message loses its turn."""
+    brought = [entry for event in world.history.of("merged") for entry in event.entries]
     for logs in world.history.branches:
         for account, log in logs.items():
             newest: dict[str, int] = defaultdict(int)
             for entry in log.entries:
+                if entry in brought:
+                    continue
                 if entry.number < newest[entry.device]:
                     yield f"{entry} stands after {newest[entry.device]} in {account}"
                 newest[entry.device] = entry.number
@@ -284,6 +318,33 @@ def handed(world: Any) -> Findings:
         for identity in client.store.arrived:
             if (client.device, identity) not in finished:
                 yield f"{client.device} was never handed {identity}"
+
+
+def takeover(world: Any) -> Findings:
+    """Of a guest's devices only that goes on with the account's log which proved both, or which
+    signed in by itself."""
+    entitled = {device: {account_of(device)} for device in world.clients}
+    for event in world.history.of("merged", "signed_in", "applied"):
+        if event.kind == "applied":
+            if event.batch.account not in entitled[event.device]:
+                yield f"{event.device} read from the log of {event.batch.account}"
+        else:
+            device = event.prover if event.kind == "merged" else event.device
+            entitled[device].add(event.account)
+
+
+def merge_atomic(world: Any) -> Findings:
+    """What the guest had is the account's in the same moment, and the guest's log is closed."""
+    events = world.history.events
+    for at, event in enumerate(events):
+        if event.kind != "merged":
+            continue
+        after = events[at + 1 : at + 1 + len(event.entries)]
+        if [each.entry for each in after if each.kind == "appended"] != event.entries:
+            yield f"{event.guest} was merged into {event.account} in parts"
+        for late in events[at + 1 :]:
+            if late.kind == "appended" and late.account == event.guest:
+                yield f"{late.entry} was appended to the closed log of {event.guest}"
 
 
 JUDGES: dict[str, Callable[[Any], Findings]] = {
@@ -304,6 +365,8 @@ JUDGES: dict[str, Callable[[Any], Findings]] = {
         convergence,
         sender_fifo,
         handed,
+        takeover,
+        merge_atomic,
     )
 }
 

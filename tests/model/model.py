@@ -1,10 +1,11 @@
-"""An executable model of the sync contract (sync.md, sections 1-5 and 9), without any I/O.
+"""An executable model of the sync contract (sync.md, sections 1-5, 8 and 9), without any I/O.
 
 A server, a few accounts with their devices, and ordered links that lose their tails live in one
 seeded random schedule: first a storm with every fault there is, then a calm in which everything
 must become quiet. The model writes a history, which the judges read; it never judges itself. Each
 mechanism of the contract can be taken out by name (`Rules.without`), so that the tests can show
-that it is needed. Left out: merge, heartbeat, clones, the `cursor` hello, read marks.
+that it is needed. In some schedules there is a guest, who turns out to be ann; in these no restore
+undoes the merge. Left out: heartbeat, clones, the `cursor` hello, read marks.
 """
 
 from __future__ import annotations
@@ -20,13 +21,17 @@ from .judges import History
 
 DEVICES = {"ann-pc1": "ann", "ann-pc2": "ann", "ann-phone": "ann"}
 DEVICES |= {"bob-pc1": "bob", "bob-pc2": "bob"}
+GUESTS = {"gus-tablet": "gus", "gus-tv": "gus"}
 CONVERSATIONS = (("ann",), ("ann", "bob"), ("bob", "ann"))
+WITH_GUESTS = (*CONVERSATIONS, ("gus",), ("gus", "ann"), ("ann", "gus"), ("gus", "bob"))
 # How often a step is drawn, relative to the others; each seed scales the faults by its own weather.
 ORDINARY = {"submit": 10, "send": 8, "deliver": 40, "commit": 10, "serve": 14}
 ORDINARY |= {"acknowledge": 8, "hand": 8, "connect": 8}
 FAULTS = {"cut": 3, "abandon": 3, "crash_client": 2, "crash_server": 1, "trim": 2}
 FAULTS |= {"renew_epoch": 1, "copy_server": 2, "restore_by_command": 1, "restore_by_hand": 1}
 FAULTS |= {"copy_client": 2, "restore_client": 2}
+RESTORES = ("restore_by_command", "restore_by_hand")
+GUEST_STEPS = {"merge": 0.3, "sign_in": 1}
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class Hello(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    kind: str  # welcome, truncated, or the reason of a reset: epoch, ahead, forked
+    kind: str  # welcome, truncated, or the reason of a reset: epoch, ahead, forked, merged
     start: Position
     floor: int
     head: int
@@ -82,8 +87,9 @@ class Batch(NamedTuple):
     to: int
     entries: tuple[Entry, ...]
     chain: str
-    branch: int  # this and the epoch are for the judges: the wire has neither, no client reads them
+    branch: int  # these three are for the judges: the wire has none, no client reads them
     epoch: str
+    account: str
 
 
 class Ack(NamedTuple):
@@ -98,7 +104,8 @@ class Send(NamedTuple):
 class Accepted(NamedTuple):
     number: int
     seq: int | None  # none when it was trimmed since; an accepted one again is the duplicate
-    branch: int  # for the judges
+    branch: int  # for the judges, like the account
+    account: str
 
 
 class Refused(NamedTuple):
@@ -108,6 +115,14 @@ class Refused(NamedTuple):
 
 class Fenced(NamedTuple):
     instance: int
+
+
+class TokenRotated(NamedTuple):
+    pass
+
+
+class SignedOutByMerge(NamedTuple):
+    pass
 
 
 class Link:
@@ -169,6 +184,9 @@ class Database:
     """All that survives the server's crash, and all that a copy of it holds."""
 
     logs: dict[str, Log]
+    owners: dict[str, str]
+    aliases: dict[str, str] = field(default_factory=dict)
+    signed_out: set[str] = field(default_factory=set)
     senders: dict[str, Sender] = field(default_factory=lambda: defaultdict(Sender))
     generations: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     cursors: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
@@ -223,24 +241,34 @@ class Server:
                 self.acknowledge(link.session, frame)
 
     def log(self, device: str) -> Log:
-        return self.database.logs[DEVICES[device]]
+        return self.database.logs[self.database.owners[device]]
+
+    def home(self, account: str) -> str:
+        """Whose log takes what is addressed to an account."""
+        return self.database.aliases.get(account, account)
 
     def greet(self, link: Link, hello: Hello) -> None:
         """One transaction: a new generation first, then the verdict from one snapshot."""
         device, log = link.device, self.log(link.device)
+        if device in self.database.signed_out:
+            self.dismiss(link, SignedOutByMerge())
+            return
         self.database.generations[device] += 1
         kind, start = self.verdict(device, hello.stated, log)
         if old := self.sessions.get(device):
             # What it has under way still arrives: only the generation in the row stops it.
-            old.link.to_client(Fenced(hello.instance))
-            old.link.open = False
+            self.dismiss(old.link, Fenced(hello.instance))
         generation = self.database.generations[device]
         session = Session(link, generation, log.epoch, start.seq, start.seq, start.seq)
         self.sessions[device] = link.session = session
         if kind == "welcome" and hello.stated:
             self.save_cursor(session, Ack(hello.stated.epoch, hello.stated.seq))
-        self.history.record("greeted", account=DEVICES[device], head=log.head)
+        self.history.record("greeted", account=self.database.owners[device], head=log.head)
         self.announce(session, kind, start)
+
+    def dismiss(self, link: Link, reason: tuple) -> None:
+        link.to_client(reason)
+        link.open = False
 
     def verdict(self, device: str, stated: Position | None, log: Log) -> tuple[str, Position]:
         """The first of section 3's rules that applies, and where the session starts."""
@@ -249,7 +277,8 @@ class Server:
             floor = floor if keep("start-at-floor") else log.position(log.head)
             return "welcome", self.start(device, floor, log)
         if stated.epoch != log.epoch and keep("epoch-check"):
-            return "epoch", floor
+            closed = {self.database.logs[guest].epoch for guest in self.database.aliases}
+            return ("merged" if stated.epoch in closed else "epoch"), floor
         if stated.seq > log.head:
             return ("ahead", floor) if keep("ahead") else ("welcome", stated)
         if stated.seq < log.floor:
@@ -292,7 +321,8 @@ class Server:
         if not self.rules.keep("nothing-filtered"):
             entries = tuple(entry for entry in entries if entry.device != session.link.device)
         branch = len(self.history.branches)
-        session.link.to_client(Batch(prev, to, entries, log.chains[to], branch, log.epoch))
+        judged = branch, log.epoch, self.database.owners[session.link.device]
+        session.link.to_client(Batch(prev, to, entries, log.chains[to], *judged))
         session.place = to
         return True
 
@@ -355,8 +385,10 @@ class Server:
             return Refused(number, "busy")
         facts = {"generation": session.generation}
         facts["current"] = self.database.generations[entry.device]
-        for account in entry.conversation:
-            if account == DEVICES[entry.device] or keep("one-transaction"):
+        own = self.database.owners[entry.device]
+        home = self.home if keep("merge-alias") else str
+        for account in dict.fromkeys(map(home, entry.conversation)):
+            if account == own or keep("one-transaction"):
                 seq = self.database.logs[account].append(entry)
                 self.history.record("appended", account=account, seq=seq, entry=entry, **facts)
             else:
@@ -380,8 +412,56 @@ class Server:
         return Refused(entry.number, "stale" if stale else "skipped")
 
     def accept(self, entry: Entry, seq: int | None) -> Accepted:
-        self.history.record("accepted", entry=entry, seq=seq)
-        return Accepted(entry.number, seq, len(self.history.branches))
+        account = self.database.owners[entry.device]
+        self.history.record("accepted", entry=entry, seq=seq, account=account)
+        return Accepted(entry.number, seq, len(self.history.branches), account)
+
+    def merge(self, prover: str, account: str) -> None:
+        """One transaction (section 8): entries, alias, what is remembered, devices."""
+        database, keep = self.database, self.rules.keep
+        guest = database.owners[prover]
+        source, target = database.logs[guest], database.logs[account]
+        held = {entry.identity for entry in target.entries[target.floor :]}
+        brought = [
+            entry
+            for entry in source.entries[source.floor :]
+            if entry.identity not in held or not keep("merge-dedupe")
+        ]
+        devices = [device for device, owner in database.owners.items() if owner == guest]
+        before = {device: database.generations[device] for device in devices}
+        facts = {"guest": guest, "account": account, "entries": brought, "before": before}
+        facts["trimmed"] = source.entries[: source.floor]
+        self.history.record("merged", prover=prover, **facts)
+        self.bring(account, brought)
+        database.aliases[guest] = account
+        places = {entry: seq for seq, entry in enumerate(target.entries, 1) if seq > target.floor}
+        for device in devices:
+            database.owners[device] = account
+            database.generations[device] += keep("merge-generation")
+            for number, (_, entry) in database.senders[device].recent.items():
+                if keep("merge-remembered"):
+                    database.senders[device].recent[number] = places.get(entry, 0), entry
+            if device != prover and keep("merge-takeover"):
+                database.signed_out.add(device)
+            if session := self.sessions.pop(device, None):
+                gone = device in database.signed_out
+                self.dismiss(session.link, SignedOutByMerge() if gone else TokenRotated())
+
+    def bring(self, account: str, entries: list[Entry]) -> None:
+        facts = {"generation": 0, "current": 0}
+        for entry in entries:
+            if self.rules.keep("merge-transaction"):
+                seq = self.database.logs[account].append(entry)
+                self.history.record("appended", account=account, seq=seq, entry=entry, **facts)
+            else:
+                self.later.append((account, entry, facts))
+
+    def sign_in(self, device: str) -> None:
+        """A device that a merge signed out proves both by itself."""
+        self.database.signed_out.discard(device)
+        self.database.generations[device] += 1
+        account = self.database.owners[device]
+        self.history.record("signed_in", device=device, account=account)
 
 
 @dataclass
@@ -401,6 +481,7 @@ class Store:
     position: Position | None = None
     origin: int = 0  # where the unbroken run of current entries begins
     rows: dict[tuple[str, int], Row] = field(default_factory=dict)
+    again: set[int] = field(default_factory=set)  # trimmed there, and brought back by a merge
     reach: int | None = None  # the head noted at the verdict, while old entries wait to be seen
     mark: str = ""
     counter: int | None = None  # none: no number may be assigned before the first verdict
@@ -421,7 +502,7 @@ class Client:
 
     def start_process(self) -> None:
         self.link: Link | None = None
-        self.live = self.stopped = False
+        self.live = self.stopped = self.signed_out = False
         self.sent: set[int] = set()  # in this session
         self.acked = 0
         self.in_hands: int | None = None
@@ -439,10 +520,10 @@ class Client:
         """The seqs that the position covers and the store does not hold."""
         held = {row.seq for row in self.store.rows.values() if row.state == "current"}
         end = self.store.position.seq if self.store.position else self.store.origin
-        return set(range(self.store.origin + 1, end + 1)) - held
+        return set(range(self.store.origin + 1, end + 1)) - held - self.store.again
 
     def connect(self) -> Link | None:
-        if self.link or self.stopped:
+        if self.link or self.stopped or self.signed_out:
             return None
         if self.rules.keep("recorded-instance"):
             self.store.instances.add(self.instance)
@@ -525,6 +606,12 @@ class Client:
                 self.history.record("fenced", device=self.device, instance=instance)
                 self.stopped = instance not in self.store.instances | {self.instance}
                 self.leave()
+            case TokenRotated():
+                self.leave()
+            case SignedOutByMerge():
+                self.history.record("signed_out", device=self.device)
+                self.signed_out = True
+                self.leave()
 
     def take_verdict(self, verdict: Verdict) -> None:
         store, start = self.store, verdict.start
@@ -534,6 +621,7 @@ class Client:
             self.age(verdict)
         if verdict.kind != "welcome" or store.position is None:
             store.origin = start.seq
+            store.again.clear()
         store.position, self.acked = start, start.seq
         if self.rules.keep("counter-from-sent") or store.counter is None:
             store.counter = max(store.counter or 0, verdict.sent)
@@ -601,6 +689,8 @@ class Client:
         self.history.record("applied", device=self.device, batch=batch, position=store.position)
         for seq, entry in enumerate(batch.entries, batch.prev + 1):
             known = store.rows.get(entry.identity)
+            if known and known.state == "current":
+                store.again.add(known.seq)
             if not (known and known.arrived):
                 store.arrived.append(entry.identity)
             store.rows[entry.identity] = Row(entry, seq, "current", arrived=True)
@@ -615,7 +705,8 @@ class Client:
         entry = self.store.outbox.pop(accepted.number, None)
         if entry is None:
             return  # its echo came first
-        self.history.record("taken", entry=entry, seq=accepted.seq, branch=accepted.branch)
+        judged = {"branch": accepted.branch, "account": accepted.account}
+        self.history.record("taken", entry=entry, seq=accepted.seq, **judged)
         known = self.store.rows.get(entry.identity)
         # Trimmed, or at a place already passed (a restore by hand undid the trim): no echo comes.
         ahead = accepted.seq and accepted.seq > self.store.position.seq
@@ -633,10 +724,12 @@ class World:
 
     def __init__(self, seed: int, rules: Rules | None = None) -> None:
         self.rules, self.random, self.history = rules or Rules(), Random(seed), History()
-        database = Database({account: Log(self.fresh_epoch()) for account in ("ann", "bob")})
+        self.guests = self.random.random() < 0.3
+        owners = DEVICES | (GUESTS if self.guests else {})
+        logs = {account: Log(self.fresh_epoch()) for account in dict.fromkeys(owners.values())}
         parts = self.rules, self.history
-        self.server = Server(*parts, database, self.random)
-        self.clients = {device: Client(device, *parts, self.random) for device in DEVICES}
+        self.server = Server(*parts, Database(logs, dict(owners)), self.random)
+        self.clients = {device: Client(device, *parts, self.random) for device in owners}
         self.links: list[Link] = []
         self.server_copies: list[Database] = []
         self.client_copies: list[tuple[str, Store]] = []
@@ -650,7 +743,9 @@ class World:
 
     def storm(self) -> None:
         weather = {name: rate * self.random.choice((0, 0.3, 1)) for name, rate in FAULTS.items()}
-        steps = ORDINARY | weather
+        steps = ORDINARY | weather | (GUEST_STEPS if self.guests else {})
+        if self.guests:
+            steps |= dict.fromkeys(RESTORES, 0)
         for name in self.random.choices(list(steps), list(steps.values()), k=self.rules.storm):
             getattr(self, name)()
 
@@ -666,6 +761,7 @@ class World:
     def round(self) -> bool:
         active = []
         for client in self.clients.values():
+            active.append(self.sign_in(client))
             active.append(self.connect(client))
             active += [client.send(), client.acknowledge(), client.hand()]
         for link in self.links[:]:
@@ -685,8 +781,9 @@ class World:
 
     def submit(self) -> None:
         client, self.submitted = self.any_client(), self.submitted + 1
-        account = DEVICES[client.device]
-        mine = [names for names in CONVERSATIONS if names[0] == account or len(names) > 1]
+        accounts = client.device.partition("-")[0], self.server.database.owners[client.device]
+        every = WITH_GUESTS if self.guests else CONVERSATIONS
+        mine = [names for names in every if not set(accounts).isdisjoint(names)]
         size = "large" if self.random.random() < 0.1 else "small"
         client.submit(self.random.choice(mine), f"{size} {self.submitted}")
 
@@ -733,6 +830,18 @@ class World:
     def serve(self) -> None:
         if self.server.sessions:
             self.server.serve(self.random.choice(list(self.server.sessions.values())))
+
+    def merge(self) -> None:
+        """One of the guest's devices proves that it is ann, once."""
+        if not self.server.database.aliases:
+            self.server.merge(self.random.choice(list(GUESTS)), "ann")
+
+    def sign_in(self, client: Client | None = None) -> bool:
+        client = client or self.clients[self.random.choice(list(GUESTS))]
+        if signed_out := client.signed_out:
+            self.server.sign_in(client.device)
+            client.signed_out = False
+        return signed_out
 
     # What happens on bad days.
 

@@ -55,9 +55,19 @@ NECESSARY = [
     ("echo-by-content", "convergence"),
     ("send-window", "one-effect"),
     ("truncated-send", "durable-ack"),
+    # Section 8.
+    ("merge-dedupe", "one-effect"),
+    ("merge-alias", "durable-ack"),
+    ("merge-remembered", "durable-ack"),
+    ("merge-generation", "fencing"),
+    ("merge-takeover", "takeover"),
+    ("merge-transaction", "merge-atomic"),
     # Section 9.
     ("handed-when-finished", "handed"),
 ]
+
+
+EVENTS = ("busy", "fenced", "restored", "store_restored", "merged", "signed_out", "signed_in")
 
 
 def corners(world: World) -> set[str]:
@@ -70,7 +80,7 @@ def corners(world: World) -> set[str]:
             seen.add(event.code)
         elif event.kind == "taken" and event.seq is None:
             seen.add("duplicate without seq")
-        elif event.kind in ("busy", "fenced", "restored", "store_restored"):
+        elif event.kind in EVENTS:
             seen.add(event.kind)
     for client in world.clients.values():
         seen.update(row.state for row in client.store.rows.values())
@@ -84,9 +94,10 @@ def test_schedules_pass_and_reach_every_corner() -> None:
         assert judged(world) == {}, f"python -m tests.model --first {seed} --seeds 1 --events"
         seen.update(corners(world))
     resets = {"epoch at hello", "ahead at hello", "forked at hello", "epoch in the session"}
+    resets |= {"merged at hello"}
     verdicts = resets | {"welcome at hello", "truncated at hello", "truncated in the session"}
     refusals = {"busy", "too_large", "conflict", "skipped", "stale"}
-    events = {"fenced", "restored", "store_restored", "duplicate without seq"}
+    events = {*EVENTS, "duplicate without seq"}
     states = {"current", "local only", "not on server"}
     assert seen.keys() == verdicts | refusals | events | states
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from syncd.membership import Action, Change, write_change
-from syncd.model import AccountId, ConversationId, DeviceId, Identity, Kind
+from syncd.model import AccountId, ConversationId, DeviceId, Identity, Kind, direct
+from syncd.notices import Merge, write_notice
+from syncd.protocol.aliases import merge_of
 from syncd.wire.frames import Entry
 
-ME, BOB = AccountId("alice"), AccountId("bob")
+ME, BOB, GUEST = AccountId("alice"), AccountId("bob"), AccountId("guest")
 DEVICE = DeviceId("d" * 24)
 GROUP, DIRECT = ConversationId("friends"), ConversationId("alice~bob")
 
@@ -46,12 +48,17 @@ class Chronicle:
         """(seq, floor, entry), as a device hears it live."""
         yield from zip(range(1, len(self.entries) + 1), self.floors, self.entries, strict=True)
 
+    def guests(self) -> set[AccountId]:
+        """Who was merged into the account in the end."""
+        return {told.guest for each in self.entries if (told := merge_of(each))}
+
     def retained(self) -> list[tuple[int, Entry]]:
         """What a new device is sent."""
         return list(enumerate(self.entries, 1))[self.floor :]
 
 
-_ACCOUNTS = st.sampled_from([ME, BOB, AccountId("carol"), AccountId("")])
+_GUESTS = st.sampled_from([GUEST, AccountId("guest-of-guest")])
+_ACCOUNTS = st.sampled_from([ME, BOB, AccountId("carol"), AccountId("")]) | _GUESTS
 _CHANGES = st.sampled_from(
     [
         Change(Action.CREATE, (BOB,)),
@@ -66,7 +73,18 @@ _KINDS = st.sampled_from(
 
 
 @st.composite
+def _notices(draw: st.DrawFn, number: int) -> Entry:
+    counts = st.integers(0, 12)
+    read = st.dictionaries(st.sampled_from([GROUP, DIRECT]), counts)
+    merge = Merge(draw(_GUESTS), ME, draw(counts), draw(read))
+    body, notes = write_notice(merge), direct(ME, ME)
+    return entry(number, Kind.SYSTEM, account=AccountId(""), conversation=notes, body=body)
+
+
+@st.composite
 def _entries(draw: st.DrawFn, number: int) -> Entry:
+    if draw(st.integers(0, 9)) == 0:
+        return draw(_notices(number))
     kind = draw(_KINDS)
     aimed = kind not in (Kind.MESSAGE, Kind.SYSTEM)
     body: bytes | None = b"%d" % number

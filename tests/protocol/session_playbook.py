@@ -11,6 +11,7 @@ from typing import Any
 
 from syncd import chain
 from syncd.model import (
+    AccountId,
     CursorScope,
     Epoch,
     Opening,
@@ -84,6 +85,8 @@ def opening(
     cursor: Seq | None = None,
     cursor_chain: Any = None,
     outdated: bool = False,
+    aliases: tuple[AccountId, ...] = (),
+    merged_epochs: frozenset[Epoch] = frozenset(),
 ) -> Opening:
     return Opening(
         generation=generation,
@@ -96,6 +99,8 @@ def opening(
         cursor=cursor,
         cursor_chain=cursor_chain,
         cursor_outdated=outdated,
+        aliases=aliases,
+        merged_epochs=merged_epochs,
     )
 
 

@@ -290,6 +290,16 @@ def test_a_merge_changes_the_account() -> None:
     assert machine(stage).account == "home"
 
 
+def test_the_aliases_are_the_stores_until_a_verdict_tells_them() -> None:
+    stage = play(State.LOADING)
+    stage >> events.Loaded(ALICE, OWN, at(10), 5, 0, aliases=("guest",))
+    assert machine(stage).aliases == ("guest",)
+    stage = play(State.GREETING)
+    told = msgspec.structs.replace(verdict(), aliases=("guest",))
+    stage >> got(told) << commands.TakeVerdict(told, 10) >> taken() << REPORTED
+    assert machine(stage).aliases == ("guest",)
+
+
 # ---------------------------------------------------------------- delivery
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from syncd.model import AccountId, Chain, Position
@@ -34,6 +35,16 @@ def test_another_account_or_device_does_not_fit_but_by_a_merge_of_this_device() 
     assert mismatch(verdict(), ALICE, OTHER) == Mismatch(f"alice/{OTHER}", f"alice/{OWN}")
     assert mismatch(reset("merged"), AccountId("guest"), OWN) is None
     assert mismatch(reset("merged"), AccountId("guest"), OTHER) is not None
+
+
+@pytest.mark.parametrize("frame", [verdict(), truncated(), reset()])
+def test_an_alias_of_the_account_is_the_same_person(frame: Any) -> None:
+    """A device that stated no position, say, is not told that there was a merge."""
+    guest = AccountId("guest")
+    told = msgspec.structs.replace(frame, aliases=(guest,))
+    assert mismatch(told, guest, OWN) is None
+    assert mismatch(told, AccountId("mallory"), OWN) is not None
+    assert mismatch(told, guest, OTHER) is not None
 
 
 @pytest.mark.parametrize(

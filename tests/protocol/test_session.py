@@ -9,6 +9,7 @@ from syncd import errors, limits
 from syncd.errors import Refusal
 from syncd.model import (
     Accepted,
+    AccountId,
     Chain,
     CursorMark,
     CursorScope,
@@ -249,6 +250,28 @@ def test_a_position_below_the_floor_is_truncated_and_no_acknowledgement() -> Non
     ).commands(note("truncated 3-4"), commands.Reply(truncated), read(4))
 
 
+def test_a_guest_that_turned_out_to_be_somebody_is_told_so() -> None:
+    guest = AccountId("guest")
+    told = opening(9, stated_chain=CHAIN, aliases=(guest,), merged_epochs=frozenset({OTHER_EPOCH}))
+    reset = Reset(ALICE, PHONE, EPOCH, 0, 9, 0, NOWHERE, 9, 0, "merged", (guest,))
+    opened(Playbook(), hello(Position(OTHER_EPOCH, 2, CHAIN))).event(events.Opened(told)).commands(
+        note("reset merged"), commands.Reply(reset), read(0)
+    )
+
+
+def test_every_verdict_names_the_aliases() -> None:
+    told = opening(4, stated_chain=CHAIN, aliases=(AccountId("guest"),))
+    play = opened(Playbook(), hello(Position(EPOCH, 2, CHAIN))).event(events.Opened(told))
+    welcome = Welcome(ALICE, PHONE, EPOCH, 0, 4, 2, CHAIN, 2, 0, (AccountId("guest"),))
+    play.commands(mark(2), note(), commands.Reply(welcome), read(2))
+    trimmed = page(2, 2, 9, floor=6)
+    where = (EPOCH, 6, 9, 6, trimmed.floor_chain, 3, 0)
+    truncated = Truncated(ALICE, PHONE, *where, (3, 6), (AccountId("guest"),))
+    play.event(events.PageRead(trimmed)).commands(
+        note("truncated 3-6"), commands.Reply(truncated), read(6)
+    )
+
+
 def test_growth_while_storage_opens_is_looked_for() -> None:
     welcome = Welcome(ALICE, PHONE, EPOCH, 0, 0, 0, NOWHERE, 0, 0)
     opened(Playbook()).event(events.Woken()).none().event(events.Opened(opening())).commands(
@@ -454,9 +477,9 @@ def test_a_send_is_made_durable_before_it_is_answered() -> None:
 
 
 def test_what_could_never_be_accepted_is_answered_at_once() -> None:
-    stranger = message(1, b"x", BOB, BOB)
-    refused = RefusedField(1, errors.NOT_A_MEMBER.code)
-    live().frame(Send((stranger, message(2)))).commands(
+    too_large = message(1, bytes(limits.BODY_BYTES_MAX + 1))
+    refused = RefusedField(1, errors.TOO_LARGE.code)
+    live().frame(Send((too_large, message(2)))).commands(
         commands.Reply(Answers((), (refused,))), commands.Append(submission(2))
     )
 

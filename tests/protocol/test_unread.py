@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.model import AccountId, ConversationId, Identity, Kind
+from syncd.model import AccountId, ConversationId, Identity, Kind, direct
+from syncd.notices import DeviceAdded, Merge, write_notice
+from syncd.protocol.aliases import merge_of
 from syncd.protocol.unread import Unread
 from syncd.wire.frames import Entry
-from tests.protocol.chronicle import GROUP, ME, Chronicle, chronicles, entry
+from tests.protocol.chronicle import DIRECT, GROUP, GUEST, ME, Chronicle, chronicles, entry
 
-OTHER = AccountId("bob")
+OTHER, SYSTEM = AccountId("bob"), AccountId("")
 UNKNOWN = Identity(entry(1).device, 99)
 KINDS = [Kind.EDIT, Kind.RECALL, Kind.DELETE, Kind.READ]
 
@@ -57,9 +60,9 @@ def test_a_recall_counts_out_once() -> None:
     assert folded(entry(1), entry(2), *recalls).count(GROUP) == 1
 
 
-def test_a_recall_by_another_than_the_author_means_nothing() -> None:
-    recall = entry(2, Kind.RECALL, target=1, account=AccountId("mallory"))
-    assert folded(entry(1), recall).count(GROUP) == 1
+def test_a_recall_is_believed_though_its_author_has_another_name_by_now() -> None:
+    recall = entry(2, Kind.RECALL, target=1, account=AccountId("bob-once-a-guest"))
+    assert folded(entry(1), recall).count(GROUP) == 0
 
 
 def test_what_i_deleted_is_not_unread() -> None:
@@ -139,32 +142,148 @@ def test_what_was_read_is_not_held() -> None:
     assert unread.held == 0
 
 
+# ---------------------------------------------------------------- merges
+
+
+def merge(number: int, entries: int, read: int = 0, guest: AccountId = GUEST) -> Entry:
+    """The notice that the next entries came from the guest's log, some of them as read."""
+    body = write_notice(Merge(guest, ME, entries, {GROUP: read} if read else {}))
+    return entry(number, Kind.SYSTEM, account=SYSTEM, conversation=direct(ME, ME), body=body)
+
+
+def reading(number: int, target: int, account: AccountId = GUEST) -> Entry:
+    return entry(number, Kind.READ, target=target, account=account)
+
+
+def test_what_a_guest_sent_is_ones_own_before_and_after() -> None:
+    said = entry(1, account=GUEST)
+    assert folded(said).count(GROUP) == 1
+    assert folded(said, merge(2, 1), entry(3, account=GUEST)).counts() == {}
+    unread = Unread(ME, [GUEST])
+    unread.apply(1, said)
+    assert unread.counts() == {}
+
+
+def test_what_was_unread_in_both_is_unread() -> None:
+    unread = folded(entry(1), merge(2, 2), entry(3), entry(4))
+    assert unread.count(GROUP) == 3
+    assert unread.counts() == {GROUP: 3}
+
+
+def test_a_guests_mark_at_its_own_entries_says_nothing_of_the_accounts() -> None:
+    """The account had not read entry 1, which lies before what the guest had read."""
+    unread = folded(entry(1), merge(2, 3), entry(3), entry(4), reading(5, 3))
+    assert unread.count(GROUP) == 2
+
+
+def test_a_guests_mark_at_an_entry_of_both_is_as_any_mark() -> None:
+    """The guest's own copy of entry 2 was left out."""
+    unread = folded(entry(1), entry(2), merge(3, 2), entry(4), reading(5, 2))
+    assert unread.count(GROUP) == 1
+
+
+def test_a_mark_after_the_segment_speaks_of_all_that_lies_before() -> None:
+    unread = folded(entry(1), merge(2, 1), entry(3), reading(4, 3, ME))
+    assert unread.counts() == {}
+
+
+def test_while_a_segment_comes_in_it_counts_with_the_rest() -> None:
+    unread = folded(entry(1), merge(2, 5), entry(3), entry(4, Kind.RECALL, target=1))
+    assert unread.count(GROUP) == 1
+    assert unread.counts() == {GROUP: 1}
+    unread.trim(2)
+    assert unread.count(GROUP) == 1
+
+
+def test_the_notice_itself_may_say_what_was_read() -> None:
+    parts = (entry(1), merge(2, 4, read=2), entry(3), entry(4), entry(5))
+    unread = folded(*parts, entry(6, conversation=DIRECT))
+    assert unread.counts() == {GROUP: 2, DIRECT: 1}
+    recalled = folded(*parts, entry(6, Kind.RECALL, target=3))
+    recalled.trim(2)
+    assert recalled.count(GROUP) == 2, "the notice is gone, and what it said; but not the recall"
+
+
+def test_a_notice_counts_as_long_as_the_log_holds_it() -> None:
+    """A new device does not know it; the account's own messages stay its own."""
+    unread = folded(merge(1, 3, read=3), entry(2), entry(3, account=GUEST), entry(4))
+    assert unread.counts() == {}
+    unread.trim(1)
+    assert unread.count(GROUP) == 2
+
+
+def test_merges_may_lie_in_one_another() -> None:
+    """A guest had been merged into the guest: two entries, of which it had read the first."""
+    inner = merge(4, 3, guest=AccountId("guest-of-guest"))
+    parts = (entry(1), merge(2, 6), entry(3), inner, entry(5), entry(6), reading(7, 5))
+    assert folded(*parts).count(GROUP) == 3
+    assert folded(*parts, reading(8, 6)).count(GROUP) == 1, "the guest's mark, after its merge"
+    assert folded(*parts, reading(8, 6), reading(9, 6, ME)).count(GROUP) == 0
+
+
+def test_what_comes_again_with_a_merge_counts_once() -> None:
+    """Retention had dropped it from the account's log, and this fold was not told yet."""
+    unread = folded(entry(1), entry(2), merge(3, 1))
+    unread.apply(4, entry(1))
+    assert (unread.count(GROUP), unread.held) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"account": OTHER},
+        {"kind": Kind.MESSAGE},
+        {"conversation": GROUP},
+        {"conversation": DIRECT},
+        {"body": None},
+        {"body": b"{}"},
+        {"body": write_notice(DeviceAdded(entry(1).device, "PC1", "pc"))},
+    ],
+)
+def test_nothing_else_is_taken_for_a_merge(changes: dict[str, object]) -> None:
+    unread = folded(entry(1, account=GUEST), msgspec.structs.replace(merge(2, 0), **changes))
+    assert unread.count(GROUP) >= 1
+
+
 # ---------------------------------------------------------------- the model
 
 
-def naive(retained: list[tuple[int, Entry]]) -> dict[ConversationId, int]:
-    """The contract's sentence, from the whole retained log; a target comes before what is about
+def naive(retained: list[tuple[int, Entry]], guests: set[AccountId]) -> dict[ConversationId, int]:
+    """The contract's sentences, from the whole retained log; a target comes before what is about
     it."""
     places = {each.identity: (seq, each) for seq, each in retained}
-    marks: dict[ConversationId, int] = {}
-    out: set[Identity] = set()
+    notices = [(seq, told) for seq, each in retained if (told := merge_of(each))]
+    read: set[Identity] = set()
+
+    def piece(seq: int, now: int) -> int:
+        """Which piece of the log an entry lies in, as a mark at `now` sees it: the notice of the
+        innermost segment that has not come to its end, 0 outside all."""
+        return max((at for at, told in notices if at < seq and now <= at + told.entries), default=0)
+
     for place, each in retained:
         seq, target = places.get(each.target or UNKNOWN, (place, None))
         if seq >= place or target is None or target.conversation != each.conversation:
             continue
         if each.kind == Kind.READ:
-            marks[each.conversation] = max(seq, marks.get(each.conversation, 0))
-        elif each.kind == Kind.DELETE or (
-            each.kind == Kind.RECALL and each.account == target.account
-        ):
-            out.add(target.identity)
+            read |= {
+                other.identity
+                for there, other in retained
+                if there <= seq
+                and other.conversation == each.conversation
+                and piece(there, place) == piece(seq, place)
+            }
+        elif each.kind in (Kind.DELETE, Kind.RECALL):
+            read.add(target.identity)
     unread = [
         each.conversation
         for seq, each in retained
         if each.kind == Kind.MESSAGE
-        and each.account != ME
-        and seq > marks.get(each.conversation, 0)
-        and each.identity not in out
+        and each.account not in {ME, *guests}
+        and each.identity not in read
+        and not any(
+            at < seq <= at + min(told.entries, told.read.get(each.conversation, 0))
+            for at, told in notices
+        )
     ]
     return {name: unread.count(name) for name in unread}
 
@@ -179,10 +298,10 @@ def test_all_devices_and_the_model_agree(chronicle: Chronicle, data: st.DataObje
             heard = floor
             old.trim(heard)
     retained = chronicle.retained()
-    new = Unread(ME)
+    new = Unread(ME, chronicle.guests())
     for seq, each in retained:
         new.apply(seq, each)
     old.trim(chronicle.floor)
-    assert old.counts() == new.counts() == naive(retained)
+    assert old.counts() == new.counts() == naive(retained, chronicle.guests())
     assert {name: old.count(name) for name in old.counts()} == old.counts()
-    assert old.held == new.held <= len(retained)
+    assert new.held <= old.held <= len(retained)

@@ -7,7 +7,7 @@ import pytest
 from syncd.model import Chain, CursorScope, Epoch, Opening, Position
 from syncd.protocol.verdict import Judgement, Reason, judge, start
 
-EPOCH, OLD = Epoch(b"epoch-01"), Epoch(b"epoch-00")
+EPOCH, OLD, GUESTS = Epoch(b"epoch-01"), Epoch(b"epoch-00"), Epoch(b"epoch-99")
 FLOOR_CHAIN, HERE, THERE = Chain(b"at-floor"), Chain(b"chain-01"), Chain(b"chain-02")
 CURSOR = Chain(b"cursor--")
 DEVICE, PLATFORM, ACCOUNT = CursorScope
@@ -26,6 +26,7 @@ def snapshot(**changes: Any) -> Opening:
         "cursor": None,
         "cursor_chain": None,
         "cursor_outdated": False,
+        "merged_epochs": frozenset({GUESTS}),
     }
     return Opening(**(facts | changes))
 
@@ -39,11 +40,14 @@ EPOCH_RESET = Judgement(10, FLOOR_CHAIN, reason=Reason.EPOCH)
 AHEAD_RESET = Judgement(10, FLOOR_CHAIN, reason=Reason.AHEAD)
 FORKED_RESET = Judgement(10, FLOOR_CHAIN, reason=Reason.FORKED)
 
+MERGED_RESET = Judgement(10, FLOOR_CHAIN, reason=Reason.MERGED)
+
 # (what is stated, `cursor`, the snapshot, the verdict)
 STATED: list[tuple[str, Position | None, Opening, Judgement]] = [
     ("nothing stated: the floor", None, snapshot(stated_chain=None), FLOOR),
     ("nothing stated, though a cursor is stored: the floor", None, snapshot(cursor=15), FLOOR),
     ("another epoch", at(15, OLD), snapshot(), EPOCH_RESET),
+    ("the epoch of a log that was merged into this one", at(15, GUESTS), snapshot(), MERGED_RESET),
     ("above the head", at(21), snapshot(stated_chain=None), AHEAD_RESET),
     (
         "below the floor",
@@ -66,6 +70,8 @@ STATED: list[tuple[str, Position | None, Opening, Judgement]] = [
     ("a stored cursor below it changes nothing", at(15), snapshot(cursor=12), Judgement(15, HERE)),
     # The order of the rules: where two apply, the first wins.
     ("epoch before ahead", at(99, OLD), snapshot(stated_chain=None), EPOCH_RESET),
+    ("merged before ahead", at(99, GUESTS), snapshot(stated_chain=None), MERGED_RESET),
+    ("merged before truncated", at(3, GUESTS), snapshot(stated_chain=None), MERGED_RESET),
     ("epoch before truncated", at(3, OLD), snapshot(stated_chain=None), EPOCH_RESET),
     ("epoch before forked", at(15, OLD), snapshot(stated_chain=THERE), EPOCH_RESET),
     (

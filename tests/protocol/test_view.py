@@ -7,10 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.membership import Action, Change, Role, write_change
-from syncd.model import AccountId, ConversationId, Epoch, Identity, Kind
+from syncd.model import AccountId, ConversationId, Epoch, Identity, Kind, direct
+from syncd.notices import Merge, write_notice
 from syncd.protocol.view import Shown, View
 from syncd.wire.frames import Entry
-from tests.protocol.chronicle import BOB, DEVICE, DIRECT, GROUP, ME, Chronicle, chronicles, entry
+from tests.protocol.chronicle import (
+    BOB,
+    DEVICE,
+    DIRECT,
+    GROUP,
+    GUEST,
+    ME,
+    Chronicle,
+    chronicles,
+    entry,
+)
 
 EPOCH, NEW_EPOCH = Epoch(b"epoch-01"), Epoch(b"epoch-02")
 CAROL, SYSTEM = AccountId("carol"), AccountId("")
@@ -59,9 +70,10 @@ def test_the_last_edit_counts() -> None:
     assert (seen.body, seen.edited) == (b"3", True)
 
 
-@pytest.mark.parametrize("kind", [Kind.EDIT, Kind.RECALL])
-def test_only_the_author_may_alter_a_message(kind: Kind) -> None:
-    assert view(entry(1), entry(2, kind, target=1, account=CAROL)).messages(GROUP) == [shown(1)]
+def test_the_author_may_have_another_name_by_now() -> None:
+    edit = entry(2, Kind.EDIT, target=1, account=AccountId("bob-no-guest-any-more"), body=b"hi")
+    [seen] = view(entry(1), edit).messages(GROUP)
+    assert (seen.account, seen.body) == (BOB, b"hi")
 
 
 def test_a_recalled_message_has_no_body() -> None:
@@ -136,6 +148,52 @@ def test_a_group_without_messages_is_shown() -> None:
     seen = view(entry(1, conversation=DIRECT), change(2, Action.CREATE, (ME,)))
     assert seen.conversations() == [GROUP, DIRECT]
     assert seen.members(DIRECT) == {}
+
+
+# ---------------------------------------------------------------- merges
+
+
+def merge(number: int, entries: int) -> Entry:
+    body, notes = write_notice(Merge(GUEST, ME, entries)), direct(ME, ME)
+    return entry(number, Kind.SYSTEM, account=SYSTEM, conversation=notes, body=body)
+
+
+def test_what_a_guest_sent_is_shown_as_ones_own() -> None:
+    said = entry(1, account=GUEST)
+    assert view(said).messages(GROUP) == [shown(1, account=GUEST)]
+    assert view(said, merge(2, 0)).messages(GROUP) == [shown(1, account=ME)]
+    edit = entry(3, Kind.EDIT, target=1, account=ME, body=b"hi")
+    [seen] = view(said, merge(2, 0), edit).messages(GROUP)
+    assert (seen.account, seen.body) == (ME, b"hi")
+    told = View(ME, [GUEST])
+    told.apply(1, EPOCH, said)
+    assert told.messages(GROUP) == [shown(1, account=ME)]
+    assert told.unread_counts() == {}
+    told.apply(1, NEW_EPOCH, said)
+    assert told.messages(GROUP) == [shown(1, account=ME)]
+
+
+def test_notices_are_no_messages() -> None:
+    assert view(merge(1, 0)).conversations() == []
+
+
+def test_one_is_in_a_group_once_and_an_owner_if_one_was_by_any_name() -> None:
+    create = change(1, Action.CREATE, (ME,), (GUEST,))
+    assert view(create).members(GROUP)[GUEST] is Role.OWNER
+    united = {BOB: Role.OWNER, ME: Role.OWNER}
+    assert view(create, merge(2, 0)).members(GROUP) == united
+    lowered = change(3, Action.ADD, (ME,))
+    assert view(create, merge(2, 0), lowered).members(GROUP)[ME] is Role.MEMBER
+    for name in (ME, GUEST):
+        removed = change(3, Action.REMOVE, (name,))
+        assert view(create, merge(2, 0), removed).members(GROUP) == {BOB: Role.OWNER}
+
+
+def test_before_the_merge_each_was_in_for_itself() -> None:
+    create, left = change(1, Action.CREATE, (ME, GUEST)), change(3, Action.LEAVE, account=ME)
+    assert ME in view(create, change(2, Action.REMOVE, (ME,)), merge(3, 0)).members(GROUP)
+    assert ME in view(create, merge(2, 1), left).members(GROUP), "an entry of the segment"
+    assert ME not in view(create, merge(2, 0), left).members(GROUP)
 
 
 # ---------------------------------------------------------------- the log's own life
@@ -217,7 +275,7 @@ def test_an_old_device_and_a_new_one_show_the_same(
         if data.draw(st.booleans()):
             old.trim(floor)
     old.trim(chronicle.floor)
-    new = View(ME)
+    new = View(ME, chronicle.guests())
     for seq, each in chronicle.retained():
         new.apply(seq, NEW_EPOCH, each, era=3)
     assert old == new

@@ -56,9 +56,11 @@ BY_CLASS = {
     frames.Signal: st.builds(
         frames.Signal, conversations, kinds, st.binary(max_size=limits.SIGNAL_BYTES_MAX)
     ),
-    frames.Welcome: st.builds(frames.Welcome, *verdict_fields),
-    frames.Truncated: st.builds(frames.Truncated, *verdict_fields, st.tuples(counts, counts)),
-    frames.Reset: st.builds(frames.Reset, *verdict_fields, words),
+    frames.Welcome: st.builds(frames.Welcome, *verdict_fields, rows(words)),
+    frames.Truncated: st.builds(
+        frames.Truncated, *verdict_fields, st.tuples(counts, counts), rows(words)
+    ),
+    frames.Reset: st.builds(frames.Reset, *verdict_fields, words, rows(words)),
     frames.Batch: st.builds(frames.Batch, counts, counts, rows(entries), eight_bytes, counts),
     frames.Heartbeat: st.builds(frames.Heartbeat, eight_bytes, counts, counts, counts),
     frames.Answers: st.builds(frames.Answers, rows(accepted), rows(refused)),

@@ -25,7 +25,19 @@ from syncd.wire.codec import (
     pack_entry,
     unpack_entries,
 )
-from syncd.wire.frames import Ack, Batch, Entry, Frame, Heartbeat, Hello, Message, Send
+from syncd.wire.frames import (
+    Ack,
+    Batch,
+    Entry,
+    Frame,
+    Heartbeat,
+    Hello,
+    Message,
+    Reset,
+    Send,
+    Truncated,
+    Welcome,
+)
 from tests.wire.drawn import BY_CLASS, CLIENT, any_frame, entries
 
 BINARY, TEXT = codec_for(MSGPACK_SUBPROTOCOL), codec_for(JSON_SUBPROTOCOL)
@@ -302,6 +314,14 @@ def test_a_server_may_grow_fields_at_the_end(extra: object) -> None:
 
 def test_what_a_server_grew_may_be_missing() -> None:
     assert BINARY.decode_server(packed([20, EPOCH, 7, 5])) == Heartbeat(EPOCH, 7, 5, 0)
+    fields = ("alice", DEVICE, EPOCH, 0, 0, 0, CHAIN, 0, 0)
+    for older, frame in (
+        ([16, *fields], Welcome(*fields)),
+        ([17, *fields, (1, 3)], Truncated(*fields, (1, 3))),
+        ([18, *fields, "epoch"], Reset(*fields, "epoch")),
+    ):
+        assert BINARY.decode_server(packed(older)) == frame
+        assert frame.aliases == ()
 
 
 @pytest.mark.parametrize("extra", [b"\xc1", b"\xdd\xff\xff\xff\xff", b"", b"\x91" * 5_000])
