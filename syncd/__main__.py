@@ -21,7 +21,9 @@ from syncd.commands.asking import perform, request_of
 from syncd.commands.care import care
 from syncd.commands.outcome import DECLINED, DONE, USAGE, CommandFailed, complain, show
 from syncd.commands.parser import parser
+from syncd.commands.platform import platform
 from syncd.config import Config, ConfigError, read_config
+from syncd.identity.settings import SettingsRefused
 from syncd.server import logs
 from syncd.server.app import is_held
 from syncd.server.serve import serve
@@ -39,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command == "version":
             show({"version": __version__}, __version__, as_json=given.json)
             return DONE
+        if given.command == "platform":
+            return platform(given)
         config = read_config(vars(given), os.environ, given.config)
         if given.command == "serve":
             return _serve(config)
@@ -71,8 +75,11 @@ def _serve(config: Config) -> int:
                 retain_days=config.retain_days,
                 retain_entries=config.retain_entries,
                 journal=Path(config.journal) if config.journal else None,
+                login=Path(config.login) if config.login else None,
             )
         )
+    except SettingsRefused as refused:
+        return complain(USAGE, str(refused))
     except StoreRefused as refused:
         if is_held(refused):
             sentence = f"another syncd serves {config.data}; stop it or choose another --data"

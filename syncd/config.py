@@ -213,6 +213,14 @@ class Config:
             _rate, "REQUESTS", "requests by one API key or token a second; 0: no limit"
         ),
     )
+    login: str = field(
+        default="",
+        metadata=_setting(
+            _file,
+            "FILE",
+            "the apps and issuers by which people log in, a TOML file with the apps' secrets",
+        ),
+    )
     journal: str = field(
         default="",
         metadata=_setting(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from syncd.errors import Refusal
@@ -82,6 +83,28 @@ class LiveConnections:
         # All of them: one whose opening was committed just before has not entered `_by_device` yet.
         for connection in tuple(self._all):
             if connection.session.device == device:
+                connection.handle(events.Ended(refusal))
+
+    def sessions(self, most: int) -> Iterator[Mapping[DeviceId, int | None]]:
+        """The devices of all sessions that were let in, with the version of the token of each; at
+        least one part, of at most so many, each as it is when it is asked for."""
+        everybody = tuple(self._all)
+        for first in range(0, max(len(everybody), 1), most):
+            yield {
+                connection.session.device: connection.session.credential
+                for connection in everybody[first : first + most]
+                if connection.session.state in (State.OPENING, State.LIVE)
+            }
+
+    def end_all(
+        self, over: Mapping[DeviceId, Refusal], sessions: Mapping[DeviceId, int | None]
+    ) -> None:
+        """The rights of these devices are over, as of the time when they had these sessions: who
+        logged in anew meanwhile, goes on."""
+        for connection in tuple(self._all):
+            session = connection.session
+            refusal = over.get(session.device)
+            if refusal is not None and session.credential == sessions[session.device]:
                 connection.handle(events.Ended(refusal))
 
     def drain(self) -> None:

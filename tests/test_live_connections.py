@@ -44,3 +44,17 @@ async def test_who_left_is_forgotten(town: Town) -> None:
     await peer.socket.close()
     await until(lambda: live.of(BEN) == ())
     await town.only(0)
+
+
+async def test_all_sessions_are_told_in_parts(town: Town) -> None:
+    live = town.backstage.live
+    assert list(live.sessions(2)) == [{}]
+    for number, name in enumerate(town.tokens, start=1):
+        await town.live(name, number=number)
+    parts = list(live.sessions(2))
+    assert [len(each) for each in parts] == [2, 1]
+    assert {device for each in parts for device in each} == {
+        device for account in (ANNE, BEN) for device, _ in live.of(account)
+    }
+    await town.socket()  # nobody yet
+    assert [len(each) for each in live.sessions(4)] == [3]

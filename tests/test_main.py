@@ -81,6 +81,31 @@ def test_a_token_is_rotated(run: Callable[..., Ran]) -> None:
     assert out.strip() != made["token"]
 
 
+def test_people_are_cared_for_without_a_server(run: Callable[..., Ran], tmp_path: Path) -> None:
+    devices = {}
+    for account in ("alice", "guest"):
+        made = run("token", account, "--device-name", "PC1", "--platform", "pc", "--json")[1]
+        devices[account] = json.loads(made)["device"]
+    assert run("merge", "guest", "alice") == (
+        DONE,
+        "guest is alice: 0 entries appended\n",
+        f"device {devices['guest']} is signed out\n",
+    )
+    states = [line.split()[6] for line in run("devices", "alice")[1].splitlines()[1:]]
+    assert states == ["active", "signed_out_by_merge"]
+    assert run("logout", "guest")[1] == f"{devices['alice']}\n"
+    assert run("standing", "alice", "leaving") == (DONE, "alice: leaving\n", "")
+    assert run("subjects", "guest")[2] == "account alice is leaving\n"
+    assert run("pending")[1].split()[0] == "account"
+    changes = tmp_path / "changes.csv"
+    changes.write_text("o-old,o-new\n")
+    assert run("remap", "open", str(changes)) == (
+        DONE,
+        "0 links of open changed\n",
+        "unknown: o-old\n",
+    )
+
+
 def test_version(run: Callable[..., Ran]) -> None:
     assert run("version") == (DONE, f"{__version__}\n", "")
 
@@ -100,6 +125,13 @@ def test_version(run: Callable[..., Ran]) -> None:
         (("retain", "nobody"), "The account does not exist."),
         (("token", "a~b", "--device-name", "PC1", "--platform", "pc"), "An account id is"),
         (("key", "shop"), "A key of this name exists."),
+        (("subjects", "nobody"), "The account does not exist."),
+        (("merge", "nobody", "alice"), "The account does not exist."),
+        (("merge", "alice", "alice"), "These two accounts cannot be merged."),
+        (("standing", "nobody", "gone"), "The account does not exist."),
+        (("logout", "nobody"), "The account does not exist."),
+        (("logout", "alice", "--keep", "x"), "There is no such device."),
+        (("remap", "open", "/nothing.csv"), "The file cannot be read"),
     ],
 )
 def test_what_is_declined_is_one_sentence(
@@ -120,6 +152,7 @@ def test_what_is_declined_is_one_sentence(
         ("token", "alice", "--device-name", "PC1"),
         ("serve", "--port", "x"),
         ("serve", "--config", "/nothing.toml"),
+        ("serve", "--login", "/nothing.toml", "--port", "0"),
         ("devices", "alice", "--data", ""),
         ("retain", "alice", "--default", "--days", "1"),
     ],

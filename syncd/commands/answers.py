@@ -43,32 +43,79 @@ def show_answer(given: argparse.Namespace, facts: Mapping[str, Any]) -> None:
                 f" {facts['devices']} devices"
             )
         case _:
-            raise AssertionError(given.command)
+            text = _told_of_people(given, facts)
     show(facts, text, as_json=given.json)
 
 
+def _told_of_people(given: argparse.Namespace, facts: Mapping[str, Any]) -> str:
+    match given.command:
+        case "subjects":
+            note(f"account {facts['account']} is {facts['standing']}")
+            return columns(
+                ("issuer", "name", "union", "pending"),
+                [
+                    (each["issuer"], each["name"], _union(each["union"]), _union(each["pending"]))
+                    for each in facts["subjects"]
+                ],
+            )
+        case "merge":
+            _note_signed_out(facts)
+            return f"{facts['guest']} is {facts['account']}: {facts['entries']} entries appended"
+        case "standing":
+            _note_signed_out(facts)
+            return f"{facts['account']}: {facts['standing']}"
+        case "pending":
+            titles = ("account", "issuer", "name", "platform", "linked", "given")
+            waiting = [tuple(each[title] for title in titles) for each in facts["pending"]]
+            return columns(titles, waiting)
+        case "remap":
+            for word in ("unknown", "taken"):
+                for unionid in facts[word]:
+                    note(f"{word}: {unionid}")
+            return f"{facts['done']} links of {facts['platform']} changed"
+        case "logout":
+            return "\n".join(facts["signed_out"])
+    raise AssertionError(given.command)
+
+
+def _note_signed_out(facts: Mapping[str, Any]) -> None:
+    for device in facts["signed_out"]:
+        note(f"device {device} is signed out")
+
+
+def _union(union: Mapping[str, str] | None) -> str:
+    return "-" if union is None else f"{union['platform']}/{union['unionid']}"
+
+
 def rows(devices: Sequence[Mapping[str, Any]]) -> str:
-    """One device a line, in columns; the name last, because it may hold spaces."""
-    titles = ("device", "platform", "cursor", "head", "lag", "sent", "state", "verdict", "name")
-    lines = [titles] + [
-        (
-            each["device"],
-            each["platform"],
-            str(each["cursor"]),
-            str(each["head"]),
-            str(each["lag"]),
-            str(each["sent"]),
-            "revoked" if each["revoked"] else "active",
-            # One word a column, for programs that split at spaces.
-            "-" if each["verdict"] is None else "-".join(each["verdict"].split()),
-            each["name"],
-        )
-        for each in devices
-    ]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(titles))]
+    """One device a line; the name last, because it may hold spaces."""
+    return columns(
+        ("device", "platform", "cursor", "head", "lag", "sent", "state", "verdict", "name"),
+        [
+            (
+                each["device"],
+                each["platform"],
+                str(each["cursor"]),
+                str(each["head"]),
+                str(each["lag"]),
+                str(each["sent"]),
+                "revoked" if each["revoked"] else each["signed_out"] or "active",
+                # One word a column, for programs that split at spaces.
+                "-" if each["verdict"] is None else "-".join(each["verdict"].split()),
+                each["name"],
+            )
+            for each in devices
+        ],
+    )
+
+
+def columns(titles: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
+    """A table as text, one line for each, under its titles."""
+    table = [titles, *lines]
+    widths = [max(len(line[column]) for line in table) for column in range(len(titles))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+        for line in table
     )
 
 

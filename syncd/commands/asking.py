@@ -13,12 +13,16 @@ from typing import Any
 from syncd.commands.outcome import DECLINED, UNREACHABLE, USAGE, CommandFailed, note
 from syncd.config import Config
 from syncd.identity import words
+from syncd.identity.accounts import Accounts
 from syncd.identity.devices import Devices
 from syncd.identity.keys import Keys
 from syncd.identity.words import Declined
+from syncd.persons import Standing
 from syncd.retention import Retention, kept
-from syncd.server import admin
+from syncd.server import admin, requests
+from syncd.server.administration import Administration
 from syncd.server.app import is_held
+from syncd.server.notices import NoticeWriter
 from syncd.storage import StorageError, StoreRefused
 from syncd.storage.address import open_storage
 from syncd.storage.sqlite import DATABASE_NAME
@@ -30,7 +34,7 @@ ANSWERING_SOON_S = 5.0
 _LOOK_AGAIN_S = 0.1
 
 
-def request_of(given: argparse.Namespace) -> admin.Request:
+def request_of(given: argparse.Namespace) -> requests.Request:
     """What the command line asks for. Raises CommandFailed."""
     match given.command:
         case "token":
@@ -38,32 +42,44 @@ def request_of(given: argparse.Namespace) -> admin.Request:
                 raise CommandFailed(
                     USAGE, "A new device needs --device-name and --platform; or name a --device."
                 )
-            return admin.Token(
+            return requests.Token(
                 given.account, given.device_name or "", given.platform or "", given.device
             )
         case "key":
-            return admin.Key(given.name)
+            return requests.Key(given.name)
         case "devices":
-            return admin.Devicelist(given.account)
+            return requests.Devicelist(given.account)
         case "revoke":
-            return admin.Revoke(given.device)
+            return requests.Revoke(given.device)
         case "trim":
-            return admin.Trim(given.account, given.before, given.anyway)
+            return requests.Trim(given.account, given.before, given.anyway)
         case "retain":
             if given.default and not (given.entries is None and given.days is None):
                 raise CommandFailed(USAGE, "--default sets both; give no other number with it.")
-            return admin.Retain(given.account, given.entries, given.days, given.default)
+            return requests.Retain(given.account, given.entries, given.days, given.default)
         case "sweep":
-            return admin.Sweep(given.anyway)
+            return requests.Sweep(given.anyway)
         case "erase":
-            return admin.Erase(given.account, given.seq, given.edits)
+            return requests.Erase(given.account, given.seq, given.edits)
         case "import":
             # A server stands in another folder, perhaps.
-            return admin.Import(given.account, str(Path(given.file).absolute()))
+            return requests.Import(given.account, str(Path(given.file).absolute()))
+        case "subjects":
+            return requests.Subjects(given.account)
+        case "merge":
+            return requests.Merge(given.guest, given.account)
+        case "standing":
+            return requests.Stand(given.account, Standing(given.standing))
+        case "pending":
+            return requests.Pending()
+        case "remap":
+            return requests.Remap(given.platform, str(Path(given.file).absolute()))
+        case "logout":
+            return requests.Logout(given.account, given.keep)
     raise AssertionError(given.command)
 
 
-def perform(config: Config, request: admin.Request) -> dict[str, Any]:
+def perform(config: Config, request: requests.Request) -> dict[str, Any]:
     """The facts that answer `request`, from the server or from the store. Raises CommandFailed."""
     until = time.monotonic() + ANSWERING_SOON_S
     while True:
@@ -101,14 +117,14 @@ def _facts(answer: dict[str, Any]) -> dict[str, Any]:
     raise CommandFailed(DECLINED, answer["text"])
 
 
-def _makes_a_store(request: admin.Request) -> bool:
+def _makes_a_store(request: requests.Request) -> bool:
     match request:
-        case admin.Token(device=None) | admin.Key() | admin.Import():
+        case requests.Token(device=None) | requests.Key() | requests.Import():
             return True
     return False
 
 
-def _judge(request: admin.Import) -> None:
+def _judge(request: requests.Import) -> None:
     """What is refused must not leave a new store behind."""
     try:
         with open(request.path, "rb") as stream:
@@ -120,11 +136,11 @@ def _judge(request: admin.Import) -> None:
         raise CommandFailed(DECLINED, f"The file cannot be read: {error.strerror}.") from None
 
 
-async def _perform_alone(config: Config, request: admin.Request) -> dict[str, Any]:
+async def _perform_alone(config: Config, request: requests.Request) -> dict[str, Any]:
     exists = (config.data / DATABASE_NAME).exists()
     if not (exists or _makes_a_store(request)):
         raise CommandFailed(DECLINED, f"There is no store in {config.data}.")
-    if not exists and isinstance(request, admin.Import):
+    if not exists and isinstance(request, requests.Import):
         _judge(request)
     # A new store gets the configured scope; one that exists keeps its own, whatever it is.
     scope = None if exists else config.cursor_scope
@@ -138,8 +154,15 @@ async def _perform_alone(config: Config, request: admin.Request) -> dict[str, An
             kept(config.retain_entries, config.retain_days),
             on_failure=lambda error: None,
         )
-        alone = admin.Administration(
-            storage, Devices(storage), Keys(storage), lambda accounts: None, retention
+        # Nobody is connected.
+        accounts = Accounts(
+            storage.people,
+            NoticeWriter(),
+            ended=lambda device, refusal: None,
+            wake=lambda accounts: None,
+        )
+        alone = Administration(
+            storage, Devices(storage), Keys(storage), lambda accounts: None, retention, accounts
         )
         return await alone.perform(request)
     finally:

@@ -9,8 +9,10 @@ from typing import TypeAlias
 
 from syncd import __version__
 from syncd.commands.outcome import EXIT_STATUSES
+from syncd.commands.platform import add_platform
 from syncd.config import FILE_VARIABLE, Config, flag, shown_default, variable
 from syncd.limits import RETAIN_DAYS_MAX, RETAIN_ENTRIES_MAX
+from syncd.persons import Standing
 
 _AddCommand: TypeAlias = Callable[[str, str], argparse.ArgumentParser]
 
@@ -60,8 +62,12 @@ def parser() -> argparse.ArgumentParser:
 
     command("serve", "run the service until SIGTERM")
     _add_device_commands(command)
+    _add_people_commands(command)
     _add_log_commands(command)
     _add_care_commands(command)
+    add_platform(
+        commands.add_parser("platform", help="serve the embedded platform, and provision it")
+    )
     command("version", "print the version")
     return whole
 
@@ -108,6 +114,24 @@ def _add_device_commands(command: _AddCommand) -> None:
     devices.add_argument("account", metavar="ACCOUNT")
     revoke = command("revoke", "revoke a device for ever")
     revoke.add_argument("device", metavar="DEVICE")
+
+
+def _add_people_commands(command: _AddCommand) -> None:
+    subjects = command("subjects", "by what a person is known, and how the account stands")
+    subjects.add_argument("account", metavar="ACCOUNT")
+    merge = command("merge", "merge two accounts of one person; the guest's devices are signed out")
+    merge.add_argument("guest", metavar="GUEST")
+    merge.add_argument("account", metavar="ACCOUNT")
+    standing = command("standing", "say how an account stands; who is gone is signed out for good")
+    standing.add_argument("account", metavar="ACCOUNT")
+    standing.add_argument("standing", choices=[each.value for each in Standing])
+    command("pending", "list unionids that contradict the linked ones")
+    remap = command("remap", "replace the unionids of a platform account")
+    remap.add_argument("platform", metavar="PLATFORM")
+    remap.add_argument("file", metavar="FILE", help="CSV: old,new")
+    logout = command("logout", "sign out all devices of an account; they may log in again")
+    logout.add_argument("account", metavar="ACCOUNT")
+    logout.add_argument("--keep", metavar="DEVICE", help="all but this one")
 
 
 def _add_log_commands(command: _AddCommand) -> None:

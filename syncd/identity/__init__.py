@@ -1,1 +1,1 @@
-"""Accounts, devices and API keys over the storage door. Knows nothing of frames or of sync."""
+"""Accounts, logins, devices, API keys over the storage door. Knows nothing of frames or of sync."""

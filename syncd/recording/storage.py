@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from syncd.errors import Refusal
@@ -25,6 +26,7 @@ from syncd.model import (
     Work,
 )
 from syncd.recording.journal import Fields, Journal, Place, content, named
+from syncd.recording.people import RecordedPeople
 from syncd.storage import UNKNOWN_EPOCH, Storage, StorageError
 from syncd.storage.importing import Imported
 from syncd.storage.keeping import Keeping
@@ -45,6 +47,8 @@ class RecordedStorage:
         self._journal = journal
         self._told: dict[AccountId, Place] = {}
         self._cursors: dict[DeviceId, tuple[str, Seq]] = {}
+        self.turn = asyncio.Lock()
+        """Held from before a change of logs until it was told, so that no other tells of it."""
 
     async def begin(self) -> None:
         """Tell where the past of a log has changed since the journal last heard of it."""
@@ -58,6 +62,21 @@ class RecordedStorage:
                     self._renewed(account, page, "restore")
                 elif page.head < known[account].seq:
                     self._renewed(account, page, "put back by hand")
+                else:
+                    known_seq = max(known[account].seq, page.floor)
+                    self._told[account] = Place(page.epoch.hex(), known_seq)
+                    await self._tell_missed(account)
+
+    async def _tell_missed(self, account: AccountId) -> None:
+        """What the recording before this one made durable and was killed before it could tell."""
+        try:
+            [page] = await self._inner.read(
+                [ReadRequest(account, self._told[account].seq, _ANY_SIZE)]
+            )
+        except StorageError as error:
+            log.error("! the journal cannot tell what was committed: %s", error)
+        else:
+            self._tell_page({}, account, page, others={})
 
     def _renewed(self, account: AccountId, page: Page, why: str) -> None:
         if page.epoch != UNKNOWN_EPOCH:
@@ -83,33 +102,52 @@ class RecordedStorage:
     async def commit(self, work: Work) -> Done:
         for publication in work.publications:
             self._tell_publication(publication)
-        done = await self._inner.commit(work)
-        try:
-            await self._tell_appended(_generations(work), sorted(done.grown))
-            await self._tell_cursors(work.cursors)
-        except StorageError as error:
-            log.error("! the journal cannot tell what was committed: %s", error)
+        async with self.turn:
+            done = await self._inner.commit(work)
+            try:
+                await self._tell_appended(_generations(work), sorted(done.grown))
+                await self._tell_cursors(work.cursors)
+            except StorageError as error:
+                log.error("! the journal cannot tell what was committed: %s", error)
         for publication, result in zip(work.publications, done.publications, strict=True):
             self._tell_published(publication, result)
         return done
 
-    async def _tell_appended(self, sent: Mapping[str, int], grown: list[AccountId]) -> None:
+    async def tell_merged(self, own: Collection[str], brought: int, account: AccountId) -> None:
+        """A login has written its `own` messages to this log, and `brought` so many from a guest's.
+        Its caller holds the turn."""
+        try:
+            await self._tell_appended(dict.fromkeys(own, 0), [account], brought)
+        except StorageError as error:
+            log.error("! the journal cannot tell what was committed: %s", error)
+
+    async def _tell_appended(
+        self, sent: Mapping[str, int], grown: list[AccountId], brought: int = 0
+    ) -> None:
         behind = [account for account in grown if account not in self._told]
         for account, page in await self._where(behind):
             # It grew by no more than this; where it grew by less, what stood there is passed over.
-            before = max(page.head - len(sent), page.floor)
+            before = max(page.head - len(sent) - brought, page.floor)
             self._told[account] = Place(page.epoch.hex(), before)
         known = [account for account in grown if account in self._told]
         requests = [ReadRequest(account, self._told[account].seq, _ANY_SIZE) for account in known]
         for account, page in zip(known, await self._inner.read(requests), strict=True):
-            self._tell_page(sent, account, page)
+            self._tell_page(sent, account, page, {"merged": True} if brought else None)
 
-    def _tell_page(self, sent: Mapping[str, int], account: AccountId, page: Page) -> None:
+    def _tell_page(
+        self,
+        sent: Mapping[str, int],
+        account: AccountId,
+        page: Page,
+        others: Fields | None,
+    ) -> None:
+        """others: what is told besides of entries that were not sent; None: they are passed over,
+        because somebody else tells of them."""
         epoch, before = page.epoch.hex(), self._told[account].seq
         records: list[Fields] = []
         entries = unpack_entries(page.to - before, page.entries)
         for seq, (message, body) in enumerate(map(content, entries), before + 1):
-            if message in sent:
+            if others is not None or message in sent:
                 records.append(
                     {
                         "what": "appended",
@@ -118,8 +156,9 @@ class RecordedStorage:
                         "seq": seq,
                         "message": message,
                         "body": body,
-                        "generation": sent[message],
+                        "generation": sent.get(message, 0),
                     }
+                    | ({} if message in sent else others or {})
                 )
         self._told[account] = Place(epoch, page.to)
         self._journal.tell_all(records)
@@ -180,6 +219,10 @@ class RecordedStorage:
     @property
     def keeping(self) -> Keeping:
         return self._inner.keeping
+
+    @property
+    def people(self) -> RecordedPeople:
+        return RecordedPeople(self, self._inner.people, self._journal)
 
     async def read(self, requests: Sequence[ReadRequest]) -> list[Page]:
         return await self._inner.read(requests)

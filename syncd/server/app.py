@@ -23,6 +23,7 @@ from syncd.committer import Committer
 from syncd.errors import Refusal
 from syncd.identity.devices import Admission, Devices
 from syncd.identity.keys import Keys
+from syncd.identity.settings import LoginSettings, read_settings
 from syncd.limits import POLL_INTERVAL_S
 from syncd.live_connections import LiveConnections
 from syncd.model import CursorScope
@@ -31,12 +32,16 @@ from syncd.reader import Reader
 from syncd.recording.journal import Journal
 from syncd.recording.storage import recorded
 from syncd.retention import Retention, kept
-from syncd.server.admin import Administration, AdminSocket, Answer, Request
+from syncd.server.admin import AdminSocket
+from syncd.server.administration import Administration
 from syncd.server.connection import Authenticate, Backstage
 from syncd.server.deadlines import Deadlines
+from syncd.server.entrance import Entrance
 from syncd.server.groups import GroupDoor
 from syncd.server.http import Door, guard
 from syncd.server.refusals import refused
+from syncd.server.requests import Answer, Request
+from syncd.server.rights import watch_rights
 from syncd.server.service import Service, Staff
 from syncd.server.signals import Signals
 from syncd.server.throttle import Rates, Throttle
@@ -86,6 +91,7 @@ def application(
     retain_entries: int = 0,
     rates: Rates | None = None,
     journal: str | Path | None = None,
+    login: LoginSettings | str | Path | None = None,
 ) -> web.Application:
     """The sync service as an aiohttp application; mount it with `add_subapp`, or run it alone.
 
@@ -107,6 +113,8 @@ def application(
         for everything.
     journal: a file to which everything that happens is told, without bodies and tokens, for
         `client-sim`; see recording/journal.py. OSError at startup where that is impossible.
+    login: the file of apps and issuers by which people log in, or what it says; None for none.
+        SettingsRefused for a file that cannot be meant.
 
     Between startup and cleanup `application[SERVICE]` publishes and makes devices.
     """
@@ -116,10 +124,13 @@ def application(
     assembly.retained = kept(retain_entries, retain_days)
     assembly.throttle = Throttle(rates or Rates())
     assembly.journal_path = None if journal is None else Path(journal)
+    settings = read_settings(Path(login)) if isinstance(login, str | Path) else login
+    assembly.entrance = Entrance(settings)
     app = web.Application(middlewares=[guard(), assembly.throttle.middleware()])
     app[SERVICE] = assembly.service
     app.add_routes(Door(assembly.service).routes())
     app.add_routes(GroupDoor(assembly.service).routes())
+    app.add_routes(assembly.entrance.routes(assembly.service, assembly.throttle))
     app.router.add_get("/v1/sync", assembly.sync, allow_head=False)
     app.cleanup_ctx.append(assembly.lifetime)
     app.on_shutdown.append(assembly.shut_down)
@@ -142,6 +153,7 @@ class _Assembly:
         self.retained = Keep()
         self.throttle = Throttle(Rates())
         self.journal_path: Path | None = None
+        self.entrance = Entrance(None)
         self._store = store
         self._vouch = vouch
         self._on_failure = on_failure
@@ -171,8 +183,7 @@ class _Assembly:
             committer = Committer(storage, wakeups, self.service.fail, self.throttle.fanned_out)
             reader = Reader(storage)
             signals = Signals(storage, self._live)
-            devices = Devices(storage, ended=self._live.end)
-            keys = Keys(storage)
+            devices, keys = Devices(storage, ended=self._live.end), Keys(storage)
             retention = Retention(
                 storage, wakeups.wake, self.retained, on_failure=self.service.fail
             )
@@ -186,6 +197,7 @@ class _Assembly:
                 retention.run(),
                 _poll(storage, wakeups),
                 _look_for_stalled(self._live),
+                watch_rights(storage.people, self._live),
             ):
                 await stack.enter_async_context(self._running(body))
             checkpoint = None if self.policy is None else Checkpoint(self.policy)
@@ -206,10 +218,15 @@ class _Assembly:
                 journal=journal,
             )
             self._sync = sync_endpoint(backstage, self.allowed_origins)
-            administration = Administration(storage, devices, keys, wakeups.wake, retention)
-            await self._listen_for_commands(stack, administration)
+            login, accounts = await stack.enter_async_context(
+                self.entrance.opened(storage, self._folder, self._live.end, wakeups.wake)
+            )
+            await self._listen_for_commands(
+                stack, Administration(storage, devices, keys, wakeups.wake, retention, accounts)
+            )
+            badges = Badges(storage)
             self.service.begin(
-                Staff(committer, devices, keys, storage, Badges(storage), checkpoint)
+                Staff(committer, devices, keys, storage, badges, login, accounts, checkpoint)
             )
             yield
             await self.service.drain()
@@ -231,18 +248,26 @@ class _Assembly:
             )
         return storage
 
+    @property
+    def _folder(self) -> Path | None:
+        """Where the store lies, if that is a folder that we opened."""
+        if not isinstance(self._store, str | Path) or str(self._store) == MEMORY:
+            return None
+        return Path(self._store)
+
     async def _listen_for_commands(
         self, stack: AsyncExitStack, administration: Administration
     ) -> None:
         """Where the store is a folder, commands find this server there."""
-        if not isinstance(self._store, str | Path) or str(self._store) == MEMORY:
+        folder = self._folder
+        if folder is None:
             return
 
         async def perform(request: Request) -> Answer:
             with self.service.weathering():
                 return await administration.perform(request)
 
-        admin = AdminSocket(Path(self._store), perform)
+        admin = AdminSocket(folder, perform)
         await admin.start()
         stack.push_async_callback(admin.close)
 

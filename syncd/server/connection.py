@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +25,7 @@ from syncd.errors import Refusal
 from syncd.identity.devices import Admission
 from syncd.limits import (
     ADMITTING_TIMEOUT_S,
+    ENDED_GRACE_S,
     SOCKET_BUFFER_BYTES_MAX,
     SOCKET_FRAMES_MAX,
     WRITE_STALLED_TIMEOUT_S,
@@ -55,6 +59,9 @@ Authenticate = Callable[[str], Awaitable[Admission | Refusal]]
 
 _BACKPRESSURE_LOOK_S = 0.05
 """How often a connection whose socket is full looks whether it may read again."""
+
+_RESET = struct.pack("ii", 1, 0)
+"""Linger for no time: closing throws away what was not sent, and resets the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +167,8 @@ class Connection:
                 self._tape.note(self.session, event, wanted)
             for command in wanted:
                 self._perform(command)
+            if wanted and isinstance(event, events.Ended):
+                self._loop.call_later(ENDED_GRACE_S, self._cut_off)
         except Exception:
             log.exception("! %r failed at %s", self.session, type(event).__name__)
             if self.session.state is not State.CLOSED:
@@ -192,6 +201,14 @@ class Connection:
 
     def abort(self) -> None:
         """Drop the socket without a word."""
+        self._transport.abort()
+
+    def _cut_off(self) -> None:
+        """Drop what the line still holds, here and in the kernel: it was on its way before the
+        right ended, and a device that reads slowly would get it for as long as it likes."""
+        held = self._transport.get_extra_info("socket")
+        with suppress(OSError):  # it is closed
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
     async def _receive(self) -> bool:

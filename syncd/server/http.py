@@ -204,7 +204,8 @@ def internal_error() -> web.Response:
 def declined_response(declined: Declined) -> web.Response:
     """A refusal with the text that explains this one."""
     refusal = declined.refusal
-    response = refused(refusal, retry_after_s=_RETRY_AFTER_S if refusal.reconnect else None)
+    wait_s = declined.retry_after_s or (_RETRY_AFTER_S if refusal.reconnect else None)
+    response = refused(refusal, retry_after_s=wait_s)
     response.body = _encoded({"error": refusal.name, "text": redacted(str(declined))})
     if refusal is errors.UNAUTHORIZED:
         response.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"

@@ -69,6 +69,15 @@ def _is_visible(text: str) -> bool:
     return all("!" <= each <= "~" for each in text)
 
 
+def same_origin(request: web.Request) -> bool:
+    """Whether a page of this very service asks: the Origin names the host that was asked.
+
+    The scheme may differ, because a proxy may speak TLS for us.
+    """
+    scheme, _, host = request.headers.get(hdrs.ORIGIN, "").partition("://")
+    return scheme in ("http", "https") and host == request.host
+
+
 async def read_json(request: web.Request, shape: type[T]) -> T:
     """The request's body as `shape`, a msgspec Struct. Raises Declined.
 

@@ -14,8 +14,8 @@ import sys
 import time
 from typing import TextIO
 
-SECRET = re.compile(r"\b(s[dk]_)[A-Za-z0-9_-]{16,}|\b(eyJ)[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]*")
-"""Our own tokens and keys (also cut ones), and JSON Web Tokens, which embedders use."""
+SECRET = re.compile(r"\b(s[dkps]_)[A-Za-z0-9_-]{16,}|\b(eyJ)[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]*")
+"""Our own tokens, keys, secrets and pairing codes (also cut ones), and JSON Web Tokens."""
 
 
 def redacted(text: str) -> str:

@@ -47,12 +47,14 @@ async def serve(
     retain_entries: int = 0,
     rates: Rates | None = None,
     journal: Path | None = None,
+    login: Path | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain and return.
 
     Prints one line, `listening on http://HOST:PORT`, on standard output once requests are served.
-    A second signal ends the process at once. Raises OSError when it cannot listen or record, and
-    StoreRefused when the store does not open.
+    A second signal ends the process at once. Raises OSError when it cannot listen or record,
+    SettingsRefused when nobody can log in by that file, and StoreRefused when the store does not
+    open.
     """
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
@@ -70,6 +72,7 @@ async def serve(
             retain_entries=retain_entries,
             rates=rates,
             journal=journal,
+            login=login,
         )
         if policy is not None:
             app.cleanup_ctx.insert(0, policy.lifetime)  # asked until the service has ended

@@ -17,8 +17,10 @@ from syncd.badges import Badges
 from syncd.committer import Committer
 from syncd.errors import Refusal
 from syncd.identity import words
-from syncd.identity.devices import Credential, Devices
+from syncd.identity.accounts import Accounts
+from syncd.identity.devices import Admission, Credential, Devices
 from syncd.identity.keys import Keys
+from syncd.identity.login import Login
 from syncd.identity.words import Declined
 from syncd.live_connections import LiveConnections
 from syncd.membership import Action, Change, Members, changed
@@ -72,6 +74,8 @@ class Staff:
     keys: Keys
     storage: Storage
     badges: Badges
+    login: Login
+    accounts: Accounts
     checkpoint: Checkpoint | None = None
 
 
@@ -265,6 +269,25 @@ class Service:
         if isinstance(admission, Refusal):
             return None
         return Caller(admission.account, f"account:{admission.account}")
+
+    async def device(self, token: str | None) -> Admission:
+        """The device that shows this token, as long as it opens something."""
+        staff = self._serving()
+        with self.weathering():
+            admission = await staff.devices.authenticate(token or "")
+        if isinstance(admission, Refusal):
+            raise Declined(errors.UNAUTHORIZED)
+        return admission
+
+    @property
+    def login(self) -> Login:
+        """By which people get devices; to be used inside `weathering`."""
+        return self._serving().login
+
+    @property
+    def accounts(self) -> Accounts:
+        """What may be done to an account as a whole; to be used inside `weathering`."""
+        return self._serving().accounts
 
     async def create_device(self, account: str, *, name: str, platform: str) -> Credential:
         """Make a device, and its account where it does not exist yet."""

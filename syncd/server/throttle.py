@@ -141,6 +141,11 @@ class Throttle:
 
     # ------------------------------------------------------------ requests
 
+    def address_of(self, request: web.Request) -> str:
+        """Whom the limits of an address are for; "" where there are none, because all come from one
+        (a proxy)."""
+        return network_of(request.remote) if self._strangers_max else ""
+
     def middleware(self) -> Middleware:
         """What stands before every HTTP request but the upgrade and the probes.
 

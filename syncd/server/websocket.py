@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 from syncd import errors
 from syncd.limits import CLIENT_FRAME_BYTES_MAX
 from syncd.server.connection import Backstage, Connection
+from syncd.server.intake import same_origin
 from syncd.server.refusals import refused
 from syncd.server.throttle import Stranger
 from syncd.wire.codec import SUBPROTOCOLS, codec_for
@@ -25,14 +26,15 @@ def sync_endpoint(
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """What answers at the sync address.
 
-    allowed_origins: exact values of the Origin header that pages may connect from. A request
-    without the header comes from no page; it is let in unless it carries a cookie, which only a
-    browser would do (cross-site WebSocket hijacking).
+    allowed_origins: exact values of the Origin header that pages may connect from, beside those
+    of this very host. A request without the header comes from no page; it is let in unless it
+    carries a cookie, which only a browser would do (cross-site WebSocket hijacking).
     """
 
     async def sync(request: web.Request) -> web.StreamResponse:
         origin = request.headers.get(hdrs.ORIGIN)
-        if origin not in allowed_origins and (origin is not None or hdrs.COOKIE in request.headers):
+        known = origin in allowed_origins or same_origin(request)
+        if not known and (origin is not None or hdrs.COOKIE in request.headers):
             return refused(errors.FOREIGN_ORIGIN)
         socket = web.WebSocketResponse(
             timeout=_CLOSE_HANDSHAKE_S,

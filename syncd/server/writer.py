@@ -15,6 +15,7 @@ from syncd.model import (
     AccountId,
     ConversationId,
     DeviceId,
+    Identity,
     Intent,
     Publication,
     direct,
@@ -25,13 +26,24 @@ from syncd.wire.codec import content_of, pack_entry
 from syncd.wire.frames import Message
 
 
-class Writer:
+class PseudoDevice:
     """Gives each entry an identity of this start alone, so that no restored store ever issues an
-    identity twice: a device that does not exist, and numbers from 1."""
+    identity twice: a device that does not exist, and numbers from 1. For any thread."""
 
     def __init__(self) -> None:
-        self._pseudo_device = DeviceId(secrets.token_hex(limits.DEVICE_ID_CHARACTERS // 2))
+        self._device = DeviceId(secrets.token_hex(limits.DEVICE_ID_CHARACTERS // 2))
         self._numbers = count(1)
+
+    def next(self) -> Identity:
+        """An identity that nothing has."""
+        return Identity(self._device, next(self._numbers))
+
+
+class Writer:
+    """Writes publications, for a device that does not exist."""
+
+    def __init__(self) -> None:
+        self._pseudo_device = PseudoDevice()
 
     def publication(
         self,
@@ -50,17 +62,19 @@ class Writer:
             raise Declined(errors.PAYLOAD_TOO_LARGE)
         publisher, key = idempotency
         chosen = secrets.token_hex(16) if key is None else _key(key)
-        number = next(self._numbers)
-        message = Message(number, int(intent.kind), intent.conversation, intent.target, body)
+        identity = self._pseudo_device.next()
+        message = Message(
+            identity.number, int(intent.kind), intent.conversation, intent.target, body
+        )
         wall_ms = time.time_ns() // 1_000_000
-        record = pack_entry(message, sender, self._pseudo_device, wall_ms)
+        record = pack_entry(message, sender, identity.device, wall_ms)
         decided = content_of(message, record) + sender.encode()
         return Publication(
             publisher=publisher,
             key=chosen,
             content=blake2b(decided, digest_size=16).digest(),
-            device=self._pseudo_device,
-            number=number,
+            device=identity.device,
+            number=identity.number,
             intent=intent,
             record=record,
             account=account,

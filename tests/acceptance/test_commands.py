@@ -34,8 +34,10 @@ def test_the_server_answers_every_command(server: Any) -> None:
     assert server.run("key", "shop").stdout.startswith("sk_")
     assert "PC1" in server.run("devices", "alice").stdout
     assert server.run("trim", "alice", "--before", "1").stdout == "0\n"
+    assert server.run("standing", "alice", "active").stdout == "alice: active\n"
+    assert server.run("logout", "alice").stdout == f"{device}\n"
     assert server.run("revoke", device).stdout == f"{device}\n"
-    assert server.logged().count("< admin: ") == 6
+    assert server.logged().count("< admin: ") == 8
     for refused in (("revoke", "0" * 24), ("devices", "nobody"), ("key", "shop")):
         ran = server.run(*refused)
         assert (ran.returncode, ran.stdout) == (1, "")

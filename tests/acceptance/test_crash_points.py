@@ -1,4 +1,5 @@
-"""A server that dies at any of its writes loses nothing: one death per kind of write.
+"""A server that dies at any of its writes loses nothing: one death per kind of write, and a few
+around a merge.
 
 `client-sim crash-points` dies at all of them.
 """
@@ -8,7 +9,7 @@ from collections.abc import Iterable
 import pytest
 
 from client_sim.house import CannotDo
-from client_sim.live.crash_points import Life, Point, count, live_through, points
+from client_sim.live.crash_points import MERGE, Life, Point, count, live_through, points
 from client_sim.live.faulty_disk import compiled
 from client_sim.live.nursery import Nursery
 
@@ -37,6 +38,10 @@ async def test_everything_survives() -> None:
     with Nursery(environment) as nursery:
         chosen = one_of_each_kind(await count(nursery))
         lives = [await live_through(point, nursery) for point in chosen]
+        merging = [*points(await count(nursery, MERGE))]
+        # The merge itself is in the last third of them.
+        late = merging[len(merging) * 2 // 3 :: len(merging) // 12]
+        lives += [await live_through(point, nursery, play=MERGE) for point in late]
     assert [told(life) for life in lives if not life.survived] == []
     died = {life.point.call.split()[0] for life in lives if life.died}
     assert died >= {"create", "pwrite", "fdatasync", "unlink"}

@@ -69,6 +69,7 @@ def test_a_verdict_is_one_word_of_a_row() -> None:
         "lag": 7,
         "sent": 2,
         "revoked": True,
+        "signed_out": None,
         "verdict": "truncated 1 to 3",
         "name": "the other PC",
     }
@@ -76,3 +77,63 @@ def test_a_verdict_is_one_word_of_a_row() -> None:
     assert titles.split()[4:8] == ["lag", "sent", "state", "verdict"]
     assert row.split()[4:8] == ["7", "2", "revoked", "truncated-1-to-3"]
     assert row.endswith("  the other PC")
+
+
+def test_the_state_of_a_device() -> None:
+    device: dict[str, Any] = dict.fromkeys(("cursor", "head", "lag", "sent"), 0)
+    device |= {"device": "1" * 24, "platform": "pc", "verdict": None, "name": "PC1"}
+    states = [(False, None), (False, "signed_out"), (True, "signed_out_by_merge"), (True, None)]
+    listed = [device | {"revoked": revoked, "signed_out": why} for revoked, why in states]
+    shown_ = [line.split()[6] for line in rows(listed).splitlines()[1:]]
+    assert shown_ == ["active", "signed_out", "revoked", "revoked"]
+
+
+UNION = {"platform": "open", "unionid": "o-union"}
+
+
+def test_by_what_a_person_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    phone = {"issuer": "app:wx1", "name": "o-alice", "union": UNION, "pending": None}
+    out, err = shown(
+        capsys, "subjects", account="p1", standing="active", subjects=[phone | {"pending": UNION}]
+    )
+    assert [line.split() for line in out.splitlines()] == [
+        ["issuer", "name", "union", "pending"],
+        ["app:wx1", "o-alice", "open/o-union", "open/o-union"],
+    ]
+    assert err == "account p1 is active\n"
+    out, _ = shown(capsys, "subjects", account="p1", standing="gone", subjects=[])
+    assert out.split() == ["issuer", "name", "union", "pending"]
+
+
+def test_what_became_of_people(capsys: pytest.CaptureFixture[str]) -> None:
+    signed_out = {"signed_out": ["1" * 24]}
+    note = f"device {'1' * 24} is signed out\n"
+    merged = {"guest": "p2", "account": "p1", "entries": 3}
+    assert shown(capsys, "merge", **merged, **signed_out) == (
+        "p2 is p1: 3 entries appended\n",
+        note,
+    )
+    assert shown(capsys, "standing", account="p1", standing="gone", **signed_out) == (
+        "p1: gone\n",
+        note,
+    )
+    assert shown(capsys, "logout", account="p1", **signed_out) == ("1" * 24 + "\n", "")
+
+
+def test_unionids_that_contradict_and_are_settled(capsys: pytest.CaptureFixture[str]) -> None:
+    waiting = {
+        "account": "p1",
+        "issuer": "app:wx1",
+        "name": "o-alice",
+        "platform": "open",
+        "linked": "o-old",
+        "given": "o-new",
+    }
+    out, _ = shown(capsys, "pending", pending=[waiting])
+    titles, row = (line.split() for line in out.splitlines())
+    assert dict(zip(titles, row, strict=True)) == waiting
+    settled = {"platform": "open", "done": 2, "unknown": ["o-x"], "taken": ["o-y"]}
+    assert shown(capsys, "remap", **settled) == (
+        "2 links of open changed\n",
+        "unknown: o-x\ntaken: o-y\n",
+    )

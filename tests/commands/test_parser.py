@@ -10,6 +10,7 @@ from syncd.config import Config, flag, variable
 
 COMMANDS = (
     *("serve", "token", "key", "devices", "revoke", "trim", "retain", "sweep", "erase"),
+    *("subjects", "merge", "standing", "pending", "remap", "logout"),
     *("check", "backup", "restore", "export", "import", "version"),
 )
 
@@ -43,6 +44,11 @@ ARGUMENTS = {
     "trim": ["alice", "--before", "1"],
     "retain": ["alice"],
     "erase": ["alice", "1"],
+    "subjects": ["alice"],
+    "merge": ["guest", "alice"],
+    "standing": ["alice", "gone"],
+    "remap": ["open", "changes.csv"],
+    "logout": ["alice"],
     "backup": ["copy"],
     "restore": ["copy"],
     "export": ["alice"],
@@ -78,6 +84,7 @@ def test_a_command_takes_and_shows_the_settings_that_it_uses(
         *("erase alice -1", "erase alice 1_0", f"erase alice {10**15}"),
         *("trim alice --before x", f"trim alice --before {10**15}"),
         *("retain alice --days -1", "retain alice --days x", "retain alice --days 36501"),
+        *("merge guest", "standing alice", "standing alice away", "remap open", "logout"),
         *("retain alice --entries -1", f"retain alice --entries {10**12}"),
     ],
 )

@@ -11,8 +11,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from syncd.server.admin import Key, ask
+from syncd.server.admin import ask
 from syncd.server.app import SERVICE, application
+from syncd.server.requests import Key
 from syncd.server.serve import address_of, bound, listen
 from syncd.server.service import Service
 

@@ -77,6 +77,8 @@ def test_a_secret_is_cut_wherever_it_comes_from(lines: io.StringIO, log_format: 
     [
         (f"a {TOKEN} b", "a sd_... b"),
         (f"sk_{TOKEN[3:]}", "sk_..."),
+        (f"ss_{TOKEN[3:]}", "ss_..."),
+        (f"sp_{TOKEN[3:]}", "sp_..."),
         ("eyJhbGciOiJub25l.eyJzdWIiOiIxIn0.sig", "eyJ..."),
         ("sd_short, disk_usage, task_" + "a" * 40, "sd_short, disk_usage, task_" + "a" * 40),
     ],

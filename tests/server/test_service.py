@@ -8,8 +8,10 @@ import pytest
 from syncd import errors
 from syncd.badges import Badges
 from syncd.committer import Committer
+from syncd.identity.codes import Code
 from syncd.identity.devices import Devices
 from syncd.identity.keys import Keys
+from syncd.identity.login import installation
 from syncd.identity.words import Declined
 from syncd.live_connections import LiveConnections
 from syncd.membership import Action, Change, Role
@@ -19,6 +21,7 @@ from syncd.server.service import Caller, Phase, Published, Service, Staff
 from syncd.storage import StorageError
 from syncd.storage.memory import MemoryStorage
 from syncd.wakeups import Wakeups
+from tests.identity.reception import PHONE, Reception
 
 
 @pytest.fixture
@@ -225,7 +228,9 @@ async def test_what_storage_suffers(
     storage.failure = failure
     service = Service(LiveConnections(), failures.append)
     committer = Committer(storage, Wakeups(), service.fail)
-    service.begin(Staff(committer, Devices(storage), Keys(storage), storage, Badges(storage)))
+    devices, keys, badges = Devices(storage), Keys(storage), Badges(storage)
+    desk = Reception(storage)
+    service.begin(Staff(committer, devices, keys, storage, badges, desk.login, desk.accounts))
     with pytest.raises(Declined) as declined:
         await service.create_device("bob", name="PC1", platform="pc")
     assert declined.value.refusal is refusal
@@ -233,6 +238,24 @@ async def test_what_storage_suffers(
     assert failures == ([] if failure.definite else [failure])
     service.fail(failure)
     assert len(failures) <= 1 or failure.definite
+
+
+async def test_a_device_is_known_by_the_token_that_it_has_now(service: Service) -> None:
+    made = await service.create_device("bob", name="PC2", platform="pc")
+    assert (await service.device(made.token)).device == made.device
+    await service.accounts.sign_out("bob", only=made.device)
+    for token in (made.token, None, "", "sd_" + "A" * 43):
+        with pytest.raises(Declined) as declined:
+            await service.device(token)
+        assert declined.value.refusal is errors.UNAUTHORIZED
+    assert await service.caller(made.token) is None
+
+
+async def test_where_no_app_is_known_nobody_logs_in_by_a_code(service: Service) -> None:
+    code = Code(PHONE.name, "code-1")
+    with pytest.raises(Declined) as declined:
+        await service.login.log_in(code, installation("PC1", "pc"))
+    assert declined.value.refusal is errors.UNKNOWN_APP
 
 
 async def test_a_failure_is_told_once() -> None:

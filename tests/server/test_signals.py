@@ -9,7 +9,9 @@ import pytest
 from syncd import errors, limits
 from syncd.membership import Action, Change, Members, Role, write_change
 from syncd.model import AccountId, ConversationId, DeviceId, Kind, direct
+from syncd.persons import Merged, Merging
 from syncd.protocol.signalling import SignalKind
+from syncd.server.notices import NoticeWriter
 from syncd.server.signals import Signals
 from syncd.storage import StorageError
 from syncd.storage.memory import MemoryStorage
@@ -177,6 +179,32 @@ async def test_who_is_removed_while_a_large_group_is_told_is_out_at_once(
         await until(lambda: device_id("carol's") in room.heard())
         # Bob's tablet comes last: it is still told where Alice was removed, and else nobody is.
         assert len(room.heard()) == told + 1 + (removed == ALICE)
+
+
+async def test_an_alias_is_whom_it_was_merged_into() -> None:
+    """Carol turned out to be Alice: she goes on in what was Carol's, and Carol's last word, that
+    she is away, is still told."""
+    async with signalling() as (storage, room, signals):
+        for account in (ALICE, BOB, CAROL):
+            await storage.create_account(account)
+        [[carols, ear]] = room.of(CAROL)
+        del room.ears[CAROL]
+        storage._groups[OTHER_GROUP] = _members(ALICE, BOB)
+        assert isinstance(await storage.people.merge(Merging(CAROL, ALICE, NoticeWriter())), Merged)
+        talk = direct(BOB, CAROL)
+        signals.send(typing(talk, b"from bob"), BOB, LAPTOP)
+        signals.send(typing(talk, b"from alice"), ALICE, PHONE)
+        for conversation in (talk, OTHER_GROUP):
+            signals.send(Signal(conversation, SignalKind.AWAY, b"away"), CAROL, carols)
+        await delivered(signals)
+        away = [(talk, b"away"), (OTHER_GROUP, b"away")]
+        assert room.ears[BOB][TABLET].heard == [
+            (talk, b"from bob"),
+            (talk, b"from alice"),
+            *away,
+        ]
+        assert room.ears[ALICE][PHONE].heard == [(talk, b"from bob"), *away]
+        assert not ear.heard
 
 
 async def test_only_so_many_wait() -> None:

@@ -82,6 +82,25 @@ async def test_programs_and_allowed_pages_may_come(town: Town, headers: dict[str
     await peer.greet(town.tokens["phone"])
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_page_of_this_very_host_may_come(town: Town, scheme: str) -> None:
+    """Behind a proxy that speaks TLS the scheme is another one."""
+    host = town.running.url.removeprefix("http://")
+    headers = {"Origin": f"{scheme}://{host}", "Cookie": "a=b"}
+    peer = await town.socket(additional_headers=headers)
+    await peer.greet(town.tokens["phone"])
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://{}.evil.example", "http://a@{}", "file://{}", "http://127.0.0.1", "//{}", "{}"],
+)
+async def test_what_only_looks_like_this_host_is_foreign(town: Town, origin: str) -> None:
+    host = town.running.url.removeprefix("http://")
+    with pytest.raises(InvalidStatus):
+        await town.socket(additional_headers={"Origin": origin.format(host)})
+
+
 async def test_compression_is_not_agreed_on(town: Town) -> None:
     peer = await town.socket(additional_headers={"Sec-WebSocket-Extensions": "permessage-deflate"})
     assert peer.socket.protocol.extensions == []
@@ -136,6 +155,7 @@ async def test_a_hello_in_fragments_is_a_hello(town: Town) -> None:
         masked(BINARY, b"x" * 50_000)[:20_000],
         masked(TEXT, b"{", final=False),
     ],
+    ids=["half a head", "half a frame", "part of a long frame", "a first fragment"],
 )
 async def test_a_peer_that_vanishes_mid_frame_leaves_nothing_behind(
     town: Town, sent: bytes
@@ -158,6 +178,7 @@ async def test_a_peer_that_vanishes_mid_frame_leaves_nothing_behind(
         b"\x82\xff" + b"\xff" * 8 + b"mask",  # a length of 2**64 - 1
         b"GET / HTTP/1.1\r\n\r\n",
     ],
+    ids=["opcode", "bit", "continuation", "fragmented ping", "endless", "another request"],
 )
 async def test_bytes_that_are_no_websocket_end_that_socket_alone(town: Town, sent: bytes) -> None:
     reader, writer = await raw_socket(town)
