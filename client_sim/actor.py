@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from itertools import count
 from random import Random
 from typing import Any
@@ -73,6 +74,8 @@ class Actor:
         self._house = part.house
         self._app: App | None = None
         self._leaving: App | None = None
+        self._outdated: App | None = None
+        self._ended = False
         self._dying = asyncio.Lock()
         self._written = 0
 
@@ -88,12 +91,20 @@ class Actor:
 
     # -------------------------------------------------------- the app's life
 
+    def admit(self, enrolled: Enrolled) -> None:
+        """See Player."""
+        self._part = replace(self._part, enrolled=enrolled, account=enrolled.account)
+        self.account = enrolled.account
+        self._outdated = self._app
+
     async def log_in(self) -> None:
         """See Player. Where its app was turned away for good, that one ends, and another starts."""
         app = self._app
-        if app is not None and (app.over or app is self._leaving):
+        if app is not None and (app.over or app in (self._leaving, self._outdated)):
             await self.log_out()
         async with self._dying:
+            if self._ended:
+                return
             if self._app is None:
                 self._app = App(self._part)
                 self._tell_process("started")
@@ -122,6 +133,11 @@ class Actor:
                 await self._house.abandon(self.name)
                 app.drop()
                 self._tell_process("crashed")
+
+    async def end(self) -> None:
+        """See Player."""
+        self._ended = True
+        await self.die()
 
     def _tell_process(self, state: str) -> None:
         self._house.history.tell(Process(at=self._house.now(), whose=self.device, state=state))

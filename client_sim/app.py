@@ -19,6 +19,7 @@ from client_sim.recorded_store import RecordedStore
 from syncd import errors, limits
 from syncd.client import Closed, Device, Item, SendRefused, ServerSkipped, Stopped
 from syncd.client.assembly import assembled
+from syncd.client.exceptions import StoreUnusable
 from syncd.model import AccountId, Identity, Kind
 from syncd.protocol.client_table import State
 from syncd.protocol.view import View
@@ -31,6 +32,8 @@ _TURNED_AWAY = (
     errors.DEVICE_REVOKED,
     errors.NOT_AUTHENTICATED,
     errors.TOKEN_ROTATED,
+    errors.SIGNED_OUT,
+    errors.SIGNED_OUT_BY_MERGE,
 )
 """For these a server may tell a device not to come back; for others it is somebody's mistake."""
 
@@ -90,6 +93,7 @@ class App:
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._doings = 0
         self._dropped = False
+        self._leaving = False
         self._place = (-1, 0)
         self._complained: set[str] = set()
 
@@ -199,6 +203,7 @@ class App:
 
     async def close(self, patience_s: float) -> bool:
         """Say goodbye; whether that came to its end in time."""
+        self._leaving = True
         await asyncio.wait({self._opened}, timeout=patience_s)
         if not self._opened.done():
             return False
@@ -250,6 +255,9 @@ class App:
             await doing
         except (SendRefused, Closed):
             return
+        except StoreUnusable as error:
+            if not self._leaving:  # else its user asked for something while it said goodbye
+                self._complain(str(error), "poison-safe")
         except ServerSkipped as error:
             self._complain(str(error), "explicit-gap")
         except Stopped as error:

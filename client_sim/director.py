@@ -10,10 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from client_sim.history import Device, Fault, Phase, Record, Step
 from client_sim.house import CannotDo, Enrolled, House, Player
+from client_sim.person import People
 from client_sim.play import Play
+from client_sim.sentences import Argument
 from client_sim.sentences import Step as Sentence
 
 MakePlayer = Callable[[str, str, Enrolled], Player]
@@ -44,8 +47,17 @@ _PLAYERS: Mapping[str, tuple[str, ...]] = {
 }
 """Verbs that are a player's methods, with the slots that they take."""
 
+_PEOPLE: Mapping[str, tuple[str, ...]] = {
+    "sign_in": ("device", "app"),
+    "bring": ("device",),
+    "scan": ("device", "other"),
+    "replay": ("device", "other"),
+    "sign_out": ("account",),
+    "merge": ("guest", "account"),
+}
+"""Verbs of people who log in by themselves."""
+
 _HOUSES: Mapping[str, tuple[str, ...]] = {
-    "copy": ("device",),
     "cut": ("device",),
     "unplug": ("device",),
     "plug": ("device",),
@@ -73,7 +85,10 @@ _HOUSES: Mapping[str, tuple[str, ...]] = {
 _NOWHERE = -1
 """No log's head: only who is not there, or was turned away for good, is settled there."""
 
-_USERS = {*_PLAYERS, "send", "send_large", "settle", "wait"}
+_ACCOUNTS = ("account", "accounts", "address")
+"""Slots in which a name stands for the account in which its devices are."""
+
+_USERS = {*_PLAYERS, *_PEOPLE, "send", "send_large", "settle", "wait"}
 """Verbs that befall nobody: the calm does not wait for their ends."""
 
 _REMEDIES: Mapping[str, str] = {
@@ -100,16 +115,19 @@ class Director:
         self._house = house
         self._make_player = make_player
         self._farewell_s = farewell_s
+        self._people = People(play, house, self)
         self._enrolled: dict[str, Enrolled] = {}
         self._revoked: set[str] = set()
         self._began: dict[tuple[str, str], None] = {}
         self._meanwhile: dict[asyncio.Task[None], Sentence] = {}
         self._published = 0
+        made = [step.arguments["group"] for step in play.steps if step.verb == "create"]
+        self._groups = {*play.groups, *map(str, made)}
 
     async def run(self) -> None:
         """The whole course of it; then the history holds the final state. Raises CannotDo."""
         for account, names in self._play.cast.items():
-            for name in names:
+            for name in names if account not in self._play.people else ():
                 await self._cast(name, account, _platform(name))
         for group, members in self._play.groups.items():
             await self._make(group, members)
@@ -135,16 +153,25 @@ class Director:
 
     async def _cast(self, name: str, account: str, platform: str) -> Player:
         enrolled = await self._house.enrol(account, name, platform)
-        return self._enter(name, account, enrolled, platform)
+        return self.enter(name, replace(enrolled, account=account), platform)
 
-    def _enter(self, name: str, account: str, enrolled: Enrolled, platform: str) -> Player:
+    def enter(self, name: str, enrolled: Enrolled, platform: str = "") -> Player:
+        """Somebody plays this device from now on."""
         self._enrolled[name] = enrolled
-        player = self.players[name] = self._make_player(name, account, enrolled)
-        now = self._house.now()
-        self._tell(
-            Device(at=now, device=player.device, account=account, name=name, platform=platform)
-        )
+        player = self.players[name] = self._make_player(name, enrolled.account, enrolled)
+        self._tell_device(name, platform)
         return player
+
+    def renew(self, name: str, enrolled: Enrolled) -> None:
+        """A device that somebody plays has logged in again."""
+        self._enrolled[name] = enrolled
+        self.players[name].admit(enrolled)
+        self._tell_device(name)
+
+    def _tell_device(self, name: str, platform: str = "") -> None:
+        player, platform = self.players[name], platform or _platform(name)
+        told = {"account": player.account, "name": name, "platform": platform}
+        self._tell(Device(at=self._house.now(), device=player.device, **told))
 
     async def _make(self, group: str, members: tuple[str, ...]) -> None:
         """Nobody is logged in when the play begins, whatever had to be made before."""
@@ -172,6 +199,16 @@ class Director:
 
     async def _perform(self, step: Sentence) -> None:
         verb, said = step.verb, step.arguments
+        if verb in _PEOPLE:
+            await getattr(self._people, verb)(*(said[slot] for slot in _PEOPLE[verb]))
+            return
+        acting = said.get("device")
+        if acting is not None and not await self._people.there(str(acting)):
+            return
+        found = await self._found(said)
+        if found is None:
+            return
+        said = found
         if verb in _PLAYERS:
             player = self.players[str(said["device"])]
             await getattr(player, verb)(*(said[slot] for slot in _PLAYERS[verb]))
@@ -180,12 +217,28 @@ class Director:
         else:
             await getattr(self, f"_{verb}")(**said)
 
+    async def _found(self, said: Mapping[str, Argument]) -> dict[str, Argument] | None:
+        """What a sentence is about, with the accounts for which names stand by now; None where it
+        is about an account that is not there yet."""
+        found = dict[str, Argument]()
+        for slot, value in said.items():
+            if slot not in _ACCOUNTS:
+                found[slot] = value
+                continue
+            names = value if isinstance(value, tuple) else (str(value),)
+            asked = [await self._people.somebody(name) for name in names]
+            accounts = tuple(account for account in asked if account is not None)
+            if not accounts:
+                return None
+            found[slot] = accounts if isinstance(value, tuple) else accounts[0]
+        return found
+
     async def _send(self, device: str, count: int, address: str) -> None:
         await self._send_large(device, count, 0, address)
 
     async def _send_large(self, device: str, count: int, bytes: int, address: str) -> None:
         player = self.players[device]
-        direct = address in self._play.cast
+        direct = address not in self._groups
         to = tuple(dict.fromkeys((player.account, address))) if direct else ()
         await player.send(address, count, bytes, to)
 
@@ -195,19 +248,31 @@ class Director:
             await self.players[device].die()
 
     async def _forget(self, device: str) -> None:
-        await self.players[device].log_out()
+        player = self.players[device]
+        await player.log_out()
+        if device in self._people:
+            await player.end()
+            self._people.forget(device)
+            self.players.pop(device, None)
         await self._house.forget(device)
 
+    async def _copy(self, device: str) -> None:
+        await self._house.copy(device)
+        self._people.copy(device)
+
     async def _set_back(self, device: str) -> None:
-        await self.players[device].log_out()
+        player = self.players[device]
+        await player.log_out()
         await self._house.set_back(device)
+        self._people.set_back(device)
+        if self.players[device] is not player:
+            await player.end()
         self._befell("device_restored", device)
 
     async def _clone(self, device: str, other: str) -> None:
         await self._house.clone(device, other)
         self._befell("clone", device)
-        account, enrolled = self.players[device].account, self._enrolled[device]
-        self._enter(other, account, enrolled, _platform(device))
+        self.enter(other, self._enrolled[device], _platform(device))
 
     async def _cut_after(self, device: str, bytes: int) -> None:
         await self._house.cut(device, bytes)
@@ -241,7 +306,7 @@ class Director:
         await asyncio.gather(*[self._log_in(player) for player in self.players.values()])
         await self._finish(*self._meanwhile)
         await self._settle()
-        for account in self._play.cast:
+        for account in self._people.accounts():
             witness = await self._cast(f"new device of {account}", account, "new")
             await witness.log_in()
 

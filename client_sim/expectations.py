@@ -17,6 +17,8 @@ from client_sim.history import (
     Device,
     Holds,
     Log,
+    Login,
+    Merged,
     Phase,
     Record,
     Send,
@@ -31,7 +33,7 @@ Kind = TypeVar("Kind")
 
 def charges(play: Play, records: Sequence[Record]) -> list[Charge]:
     """One for each sentence that does not hold."""
-    told = _Told(records)
+    told = _Told(play, records)
     found = ((step, *getattr(told, step.verb)(**step.arguments)) for step in play.expect)
     return [
         Charge(f"expected: {step}; found: {what}", tuple(steps), told.device_of(step))
@@ -47,10 +49,12 @@ Finding = tuple[bool, str, list[int]]
 class _Told:
     """A history, asked one question per kind of sentence; each is named as its verb."""
 
-    def __init__(self, records: Sequence[Record]) -> None:
+    def __init__(self, play: Play, records: Sequence[Record]) -> None:
         self._records = records
         self._ids = {each.name: each.device for _, each in self._of(Device)}
         self._accounts = {each.device: each.account for _, each in self._of(Device)}
+        self._merged = {each.guest: each.account for _, each in self._of(Merged)}
+        self._cast = play.cast
         self._late = self._sent_from(FAREWELL)
         played = self._sent_from("storm")
         self._early = set(self._sent()) - played if played else set()
@@ -68,6 +72,13 @@ class _Told:
     def device_of(self, step: Step) -> str:
         """The id of the device that a sentence is about; empty for one about an account."""
         return self._ids.get(str(step.arguments.get("device")), "")
+
+    def _account(self, device: str) -> str:
+        """In whose account a device is at the end, by its id; empty for none."""
+        account = self._accounts.get(device, "")
+        while account in self._merged:
+            account = self._merged[account]
+        return account
 
     def _holds(self, device: str) -> tuple[int, Holds | None]:
         own = self._ids.get(device)
@@ -108,7 +119,7 @@ class _Told:
         at, held = self._holds(device)
         if held is None:
             return False, "nobody told what it holds", []
-        account = self._accounts[held.device]
+        account = self._account(held.device)
         logged = {
             message
             for _, log in self._of(Log)
@@ -119,14 +130,34 @@ class _Told:
         return found == count, str(found), [at]
 
     def unread(self, account: str, count: int) -> Finding:
+        its = {self._account(self._ids.get(name, "")) for name in self._cast.get(account, ())}
         counted = [
             (at, each.name or each.device, each.unread)
             for at, each in self._of(Holds)
-            if self._accounts.get(each.device) == account and each.unread is not None
+            if self._account(each.device) in its and each.unread is not None
         ]
         what = ", ".join(f"{name} counts {unread}" for _, name, unread in counted)
         right = bool(counted) and all(unread == count for *_, unread in counted)
         return right, what or "nobody counted", [at for at, *_ in counted]
+
+    # -------------------------------------------------------- who is who
+
+    def together(self, device: str, other: str) -> Finding:
+        one, two = (self._account(self._ids.get(each, "")) for each in (device, other))
+        return one == two != "", f"{device} is in {one}, {other} in {two}", []
+
+    def apart(self, device: str, other: str) -> Finding:
+        one, two = (self._account(self._ids.get(each, "")) for each in (device, other))
+        return one != two and "" not in (one, two), f"both are in {one or 'no account'}", []
+
+    def ids(self, device: str, count: int) -> Finding:
+        found = {each.device for _, each in self._of(Device) if each.name == device}
+        return len(found) == count, str(len(found)), []
+
+    def turned_away(self, device: str, code: str) -> Finding:
+        told = [(at, each) for at, each in self._of(Login) if each.name == device and each.code]
+        codes = [each.code for _, each in told]
+        return code in codes, ", ".join(dict.fromkeys(codes)) or "no code", [at for at, _ in told]
 
     # -------------------------------------------------------- what a device was told
 

@@ -35,9 +35,6 @@ class Told(
     by: str = DEVICE
 
 
-# ---------------------------------------------------------------- who and where
-
-
 class Begin(Told, frozen=True, tag="begin"):
     """The first record of a run.
 
@@ -57,12 +54,22 @@ class Begin(Told, frozen=True, tag="begin"):
 
 
 class Device(Told, frozen=True, tag="device"):
-    """A device of an account. `name` is for people; `device` names it everywhere else."""
+    """A device of an account. `name` is for people; `device` names it everywhere else. Told again
+    when the device has logged in again, perhaps to another account."""
 
     device: str
     account: str
     name: str = ""
     platform: str = ""
+
+
+class Login(Told, frozen=True, tag="login"):
+    """An installation asked to be logged in. code: why it was not; empty where it was. device: what
+    it is from now on, or was until now."""
+
+    name: str
+    device: str = ""
+    code: str = ""
 
 
 class Send(Told, frozen=True, tag="send"):
@@ -102,9 +109,6 @@ class Answer(Told, frozen=True, tag="answer"):
     code: str = ""
     definite: bool = True
     session: int = 0
-
-
-# ---------------------------------------------------------------- syncing
 
 
 class Connect(Told, frozen=True, tag="connect"):
@@ -194,9 +198,6 @@ class Queued(Told, frozen=True, tag="queued"):
     bytes: int
 
 
-# ---------------------------------------------------------------- what the server made durable
-
-
 class Appended(Told, frozen=True, tag="appended"):
     """A commit made this entry durable. merged: it came from another log by a merge. generation:
     of the session that had sent it; 0 where there was none, or nobody told."""
@@ -240,7 +241,8 @@ class Renewed(Told, frozen=True, tag="renewed"):
 
 class Merged(Told, frozen=True, tag="merged"):
     """A guest's log was closed; its entries are in the account's. prover: the device whose login
-    proved both, the only one of the guest's that goes on."""
+    proved both, the only one of the guest's that goes on; empty for a merge by an operator. What it
+    brought is told after it."""
 
     guest: str
     account: str
@@ -248,9 +250,11 @@ class Merged(Told, frozen=True, tag="merged"):
 
 
 class Revoked(Told, frozen=True, tag="revoked"):
-    """Whoever asked for the end of this device's right was told that it has ended."""
+    """Whoever asked for the end of this device's right was told that it has ended. until_login: it
+    was signed out; where it logs in, its Device record is told again."""
 
     device: str
+    until_login: bool = False
 
 
 class Fault(Told, frozen=True, tag="fault"):
@@ -280,9 +284,6 @@ class Step(Told, frozen=True, tag="step"):
     """The play came to this sentence."""
 
     sentence: str
-
-
-# ---------------------------------------------------------------- the final state
 
 
 class Log(Told, frozen=True, tag="log"):
@@ -338,7 +339,7 @@ _Syncing: TypeAlias = Connect | Opened | Verdict | Batch | Applied | Ack | Close
 _Durable: TypeAlias = Appended | Saved | Floor | Renewed | Merged | Revoked
 _Done: TypeAlias = Fault | Process | Phase | Step
 _Final: TypeAlias = Log | Holds | Cursor | Complaint
-Record: TypeAlias = Begin | Device | Send | Answer | _Syncing | _Durable | _Done | _Final
+Record: TypeAlias = Begin | Device | Login | Send | Answer | _Syncing | _Durable | _Done | _Final
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Record)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from client_sim.evidence import Evidence
 from client_sim.history import History, Record
 from syncd.client.line import Dialler
 from syncd.client.store import ClientStore
@@ -21,11 +22,16 @@ class CannotDo(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """A device that the server made, and what it logs in with. The token is no business of any
-    record."""
+    """A device that the server made, and what it logs in with; neither the token nor the secret is
+    the business of any record.
+
+    account, secret: of a device that logged in by itself.
+    """
 
     device: str
     token: str
+    account: str = ""
+    secret: str = ""
 
     def __repr__(self) -> str:
         return f"Enrolled(device={self.device!r})"
@@ -56,6 +62,13 @@ class Player(Protocol):
 
     async def die(self) -> None:
         """The app's process ends between two of its steps."""
+
+    async def end(self) -> None:
+        """It dies, and never logs in again: another device has its place."""
+
+    def admit(self, enrolled: Enrolled) -> None:
+        """It logged in again, perhaps to another account: with the next `log_in` its app has the
+        new token, also where it runs."""
 
     async def send(self, address: str, count: int, size: int, to: tuple[str, ...]) -> None:
         """Write so many messages, of so many bytes or more, to an account or a group. to: the
@@ -116,6 +129,18 @@ class House(Protocol):
 
     async def enrol(self, account: str, name: str, platform: str) -> Enrolled:
         """Make a device of an account, which is made where there is none."""
+
+    async def log_in(
+        self, name: str, platform: str, kept: Enrolled | None, evidence: Evidence
+    ) -> Enrolled:
+        """Log an installation in; what it has from now on. kept: what it has from its last login.
+        Asked again with new evidence where the server dies of it. Raises LoginRefused."""
+
+    async def sign_out(self, account: str) -> None:
+        """End the sessions of all devices of an account; they may log in again."""
+
+    async def merge(self, guest: str, account: str) -> None:
+        """Merge two accounts by an operator's word. Raises LoginRefused where that cannot be."""
 
     def dialler(self, name: str) -> Dialler:
         """The line of this device to the server."""

@@ -13,13 +13,25 @@ from pathlib import Path
 from typing import Any
 
 from client_sim import sentences
+from client_sim.evidence import APPS
 from client_sim.sentences import NotASentence, Step
 from client_sim.weather import Weather, checked
 
 PLAYS = Path(__file__).with_name("plays")
 """Where the plays that come with the program lie."""
 
-_FIELDS = {"story", "cast", "groups", "steps", "expect", "judges", "weather", "options", "seed"}
+_FIELDS = {
+    "story",
+    "cast",
+    "people",
+    "groups",
+    "steps",
+    "expect",
+    "judges",
+    "weather",
+    "options",
+    "seed",
+}
 _OPTIONS: Mapping[str, type] = {"window": int, "scope": str, "verify_start": bool}
 
 
@@ -33,6 +45,8 @@ class Play:
 
     cast: account to its devices, in the order in which they are made. A device's platform is its
         name without its digits, in small letters: PC1 is a pc.
+    people: the accounts of the cast whose devices the operator does not make: they sign in by
+        themselves, and a device of one of these may stand for whatever account it is in.
     groups: made before the curtain rises, by the first member's first device: id to accounts.
     judges: those that must have had something to look at; all of them judge every run.
     weather: see weather.py.
@@ -44,6 +58,7 @@ class Play:
     cast: Mapping[str, tuple[str, ...]]
     steps: tuple[Step, ...]
     expect: tuple[Step, ...] = ()
+    people: tuple[str, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     judges: tuple[str, ...] = ()
     weather: Weather = field(default_factory=dict)
@@ -60,6 +75,8 @@ class Play:
         parts = [f"story = {_quoted(self.story)}"]
         if self.seed is not None:
             parts.append(f"seed = {self.seed}")
+        if self.people:
+            parts.append(f"people = {_listed(self.people)}")
         if self.judges:
             parts.append(f"judges = {_listed(self.judges)}")
         parts.append(_rows("steps", [str(step) for step in self.steps]))
@@ -115,6 +132,7 @@ def _play(table: dict[str, Any], name: str) -> Play:
         cast=_names(table["cast"]),
         steps=tuple(sentences.doing(text) for text in table["steps"]),
         expect=tuple(sentences.expectation(text) for text in table.get("expect", ())),
+        people=tuple(table.get("people", ())),
         groups=_names(table.get("groups", {})),
         judges=tuple(table.get("judges", ())),
         weather=checked(table.get("weather", {})),
@@ -146,14 +164,20 @@ def _check_names(play: Play) -> None:
     if len(set(devices)) != len(devices):
         raise ValueError("a name stands for two devices")
     devices += [str(step.arguments["other"]) for step in play.steps if step.verb == "clone"]
+    if set(play.people) - set(play.cast):
+        raise ValueError("the people are not in the cast")
+    themselves = {device for account in play.people for device in play.cast[account]}
+    accounts = {*play.cast, *themselves}
     groups = {*play.groups, *(_word(step, "group") for step in play.steps if step.verb == "create")}
     known = {
         "device": set(devices),
         "other": set(devices),
-        "account": set(play.cast),
+        "account": accounts,
+        "guest": accounts,
         "group": groups,
-        "address": {*play.cast, *groups},
-        "accounts": set(play.cast),
+        "address": {*accounts, *groups},
+        "accounts": accounts,
+        "app": set(APPS),
     }
     for step in (*play.steps, *play.expect):
         for slot, value in step.arguments.items():
@@ -162,7 +186,7 @@ def _check_names(play: Play) -> None:
             if missing:
                 raise ValueError(f"{str(step)!r}: nobody is called {', '.join(missing)}")
     for group, members in play.groups.items():
-        if not members or set(members) - set(play.cast):
+        if not members or set(members) - set(play.cast) or set(members) & set(play.people):
             raise ValueError(f"the members of {group} are not in the cast")
 
 

@@ -13,6 +13,7 @@ from client_sim.history import fingerprint
 from client_sim.recorded_line import Tell, identity
 from syncd.client.store import (
     ClientStore,
+    Credentials,
     Enqueued,
     OldEntry,
     Outgoing,
@@ -111,6 +112,14 @@ class RecordedShelf:
     def begin(self, server: str, instance: str, token: str | None) -> tuple[events.Loaded, str]:
         """See Shelf."""
         return self.shelf.begin(server, instance, token)
+
+    def credentials(self) -> Credentials:
+        """See Shelf."""
+        return self.shelf.credentials()
+
+    def log_in(self, answer: Credentials) -> None:
+        """See Shelf."""
+        self.shelf.log_in(answer)
 
     def take_verdict(self, command: commands.TakeVerdict) -> events.VerdictTaken:
         """See Shelf."""

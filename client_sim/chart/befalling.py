@@ -68,8 +68,9 @@ class Befalling:
                 self._server(index, state)
             case history.Process():
                 self._rows.waiting.append(index)
-            case history.Revoked():
-                self._remark(index, record.device, Sign.ALARM, "its right has ended")
+            case history.Revoked(until_login=signed_out):
+                text = "it was signed out" if signed_out else "its right has ended"
+                self._remark(index, record.device, Sign.ALARM, text)
             case history.Complaint():
                 self._remark(index, record.whose, Sign.ALARM, record.text)
             case _:

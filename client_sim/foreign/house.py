@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import structs
 
+from client_sim.evidence import Evidence
 from client_sim.foreign.adapter import Adapter, AdapterFailed, Introduction, Refused
 from client_sim.foreign.player import ForeignPlayer, cannot
 from client_sim.history import Content, Fault, History, Process, Record, fingerprint
@@ -81,6 +82,15 @@ class ForeignHouse:
             await self.order("login", **self.address(player))
             await self.order("close", **self.address(player))
         return Enrolled(name, "")
+
+    async def log_in(
+        self, name: str, platform: str, kept: Enrolled | None, evidence: Evidence
+    ) -> Enrolled:
+        """See House."""
+        raise CannotDo("an adapter has no way to log in by itself")
+
+    sign_out = cannot("sign an account out")
+    merge = cannot("merge accounts")
 
     def player(self, name: str, account: str, enrolled: Enrolled) -> ForeignPlayer:
         """The device that was enrolled under this name."""

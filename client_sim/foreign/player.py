@@ -21,7 +21,7 @@ from client_sim.history import (
     Send,
     fingerprint,
 )
-from client_sim.house import CannotDo
+from client_sim.house import CannotDo, Enrolled
 
 if TYPE_CHECKING:
     from client_sim.foreign.house import ForeignHouse
@@ -77,6 +77,10 @@ class ForeignPlayer:
             while await self._pull(self._house.quiet_ms) and self._house.now() < until:
                 pass
 
+    def admit(self, enrolled: Enrolled) -> None:
+        """See Player."""
+        raise CannotDo("an adapter has no way to log in by itself")
+
     async def log_out(self) -> None:
         """See Player. What has already come is kept first, as by an app that reads all the time."""
         async with self._doing:
@@ -84,6 +88,10 @@ class ForeignPlayer:
                 await self._pull(0)
                 await self._disconnect("close")
                 self._end("stopped")
+
+    async def end(self) -> None:
+        """See Player."""
+        await self.die()
 
     async def die(self) -> None:
         """See Player. What had come, and was not kept yet, is lost with the process."""

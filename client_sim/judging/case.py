@@ -19,6 +19,7 @@ from client_sim.history import (
     Content,
     Device,
     Fault,
+    Floor,
     Holds,
     Log,
     Merged,
@@ -30,7 +31,7 @@ from client_sim.history import (
     Step,
     Verdict,
 )
-from client_sim.judging.past import Past
+from client_sim.judging.past import Contradiction, Past
 
 Kind = TypeVar("Kind")
 
@@ -64,19 +65,6 @@ class Session:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """Two records that tell different things of one place."""
-
-    past: Past
-    epoch: str
-    seq: int
-    first: int
-    second: int
-    held: Content
-    said: Content
-
-
 class Case:
     """A history, read once. Indexes are those of `records`; nothing in it is to be changed."""
 
@@ -84,7 +72,8 @@ class Case:
         self.records = records
         self.begin = Begin(world="")
         self.accounts: dict[str, str] = {}
-        """Each device of the cast, and its account at the end."""
+        self.moves: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        """Each device's account at the end; and all that it had, from which record on."""
         self.names: dict[str, str] = {}
         self.pasts: dict[str, list[Past]] = {}
         self.sessions: list[Session] = []
@@ -109,7 +98,7 @@ class Case:
         self.set_back: dict[str, list[int]] = defaultdict(list)
         self.store_lost: dict[str, list[int]] = defaultdict(list)
         self.crashes: dict[str, list[int]] = defaultdict(list)
-        """Where the processes of devices, and of the "server", ended unasked."""
+        """Where processes of devices, and of the "server", ended unasked."""
         self.publishes = False
         """Messages come from outside any device, too."""
         self._of: dict[type, list[tuple[int, Any]]] = defaultdict(list)
@@ -167,9 +156,14 @@ class Case:
 
     def home(self, account: str) -> str:
         """The account whose log this one's messages go to, merges followed."""
+        return [*self.line(account)][-1]
+
+    def line(self, account: str) -> Iterator[str]:
+        """An account, and all into which it came to be merged, one after the other."""
+        yield account
         while account in self.merged:
             account = self.merged[account]
-        return account
+            yield account
 
     def audience(self, message: str) -> tuple[str, ...]:
         """The accounts whose logs must hold a message once it is accepted; where two were sent
@@ -185,6 +179,19 @@ class Case:
             if send.to:
                 return send.to
         return (account,) if account else ()
+
+    def account_at(self, device: str, index: int) -> str:
+        """Whose a device was when this record was told; empty where it was nobody's."""
+        return ["", *(whose for since, whose in self.moves[device] if since <= index)][-1]
+
+    def returns(self, device: str, index: int) -> int | None:
+        """The record with which a device that was signed out by this one came back."""
+        return next((since for since, _ in self.moves[device] if since > index), None)
+
+    def floor_before(self, account: str, index: int) -> int:
+        """Up to where retention had dropped a log when this record was told."""
+        told = [each for at, each in self.of(Floor) if at < index and each.account == account]
+        return max((each.floor for each in told), default=0)
 
     def body(self, account: str, message: str) -> str | None:
         """What an account's log held last under this name; None where it held nothing."""
@@ -232,6 +239,7 @@ class Case:
         self.begin = record
 
     def _read_device(self, index: int, record: Device) -> None:
+        self.moves[record.device].append((index, record.account))
         known = self.names.get(record.device)
         if known and record.name and known != record.name:
             self.cloned.add(record.device)  # one credential, two installations
@@ -273,9 +281,10 @@ class Case:
         key = record.by, record.device, record.session
         account = self.accounts.get(record.device, "")
         session = self._open.get(key)
-        # A merge gives a socket another log, with a verdict.
-        merged = session is not None and session.account != account and type(record) is Verdict
-        if session is None or merged:
+        # A merge may give a socket another log, with a verdict; its first may have come late.
+        if session is None or (
+            session.account != account and type(record) is Verdict and session.verdict is not None
+        ):
             connect = index if hello else -1
             session = Session(*key[:2], account, self.now(account), connect, hello)
             self._open[key] = session
@@ -365,6 +374,7 @@ class Case:
         self.merged[record.guest] = record.account
         if record.prover in self.accounts:
             self.accounts[record.prover] = record.account
+            self.moves[record.prover].append((index, record.account))
 
     def _read_process(self, index: int, record: Process) -> None:
         if record.state == "crashed":

@@ -64,8 +64,10 @@ def _answered_too_early(case: Case, finding: Finding, message: str) -> None:
 
 
 def _excused(case: Case, account: str, message: str) -> bool:
-    """Whether an accepted message may be missing in the final log: trimmed, or lost by a restore
-    and not there to come back."""
+    """Whether an accepted message may be missing in the final log: trimmed, here or in a guest's
+    log before that was merged; or lost by a restore and not there to come back."""
+    if any(_trimmed(case, guest, message) for guest in case.merged if case.home(guest) == account):
+        return True
     _, log = case.logs[account]
     past = case.now(account)
     places = [(then, seq) for then, _, seq in case.where.get((account, message), ())]
@@ -82,6 +84,12 @@ def _excused(case: Case, account: str, message: str) -> bool:
     if before and all(each.kept is not None and before[0] <= each.kept for each in rewinds):
         return before[0] <= log.floor  # the copy had it
     return log.floor > 0 or _cannot_come_back(case, message, rewinds[0])
+
+
+def _trimmed(case: Case, account: str, message: str) -> bool:
+    """Whether retention dropped a message from this log."""
+    floor = case.floor_before(account, len(case.records))
+    return any(seq <= floor for _, _, seq in case.where.get((account, message), ()))
 
 
 def _cannot_come_back(case: Case, message: str, rewind: Past) -> bool:
@@ -193,17 +201,34 @@ def _only_refused(case: Case) -> Iterator[tuple[str, list[tuple[int, Answer]]]]:
 def one_effect(case: Case) -> Finding:
     """A message has one place in a log for ever, and every answer names that place."""
     finding = Finding(seen=len(case.where))
+    brought = set(_brought_again(case))
     for (account, message), places in case.where.items():
-        if len(places) > 1:
+        if len(places) > 1 and (account, message) not in brought:
             _charge_doubled(case, finding, account, message)
     for message, answers in case.accepted.items():
         _judge_answers(case, finding, message, answers)
+    again = {message for _, message in brought}
     for index, holds in case.of(Holds):
-        if len({message for message, _ in holds.entries}) < len(holds.entries):
-            [(twice, _)] = Counter(message for message, _ in holds.entries).most_common(1)
+        messages = [message for message, _ in holds.entries if message not in again]
+        if len(set(messages)) < len(messages):
+            [(twice, _)] = Counter(messages).most_common(1)
             said = f"{case.name(holds.device)} holds {case.title(twice)} twice"
             finding.charge(said, index, device=holds.device)
     return finding
+
+
+def _brought_again(case: Case) -> Iterator[tuple[str, str]]:
+    """What a merge brought into a log that had held it, but had dropped it by then: a log does not
+    know what it was trimmed of."""
+    for index, entry in case.of(Appended):
+        if entry.merged:
+            before = [
+                seq
+                for _, _, seq in case.where[entry.account, entry.message]
+                if seq < entry.seq and seq <= case.floor_before(entry.account, index)
+            ]
+            if before:
+                yield entry.account, entry.message
 
 
 def _charge_doubled(case: Case, finding: Finding, account: str, message: str) -> None:

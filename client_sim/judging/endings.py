@@ -25,7 +25,11 @@ def convergence(case: Case) -> Finding:
     _late(case, finding)
     if not any(each.name in ("calm", "end") for _, each in case.of(Phase)):
         return finding
-    revoked = {each.device: index for index, each in case.of(Revoked)}
+    revoked = {
+        each.device: index
+        for index, each in case.of(Revoked)
+        if not (each.until_login and case.returns(each.device, index))
+    }
     starts: dict[str, set[int]] = defaultdict(set)
     for _, verdict in case.of(Verdict):
         starts[verdict.device].add(verdict.start)

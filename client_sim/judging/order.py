@@ -104,6 +104,7 @@ def sender_fifo(case: Case) -> Finding:
     brought excepted."""
     finding = Finding()
     merged = {entry.message for _, entry in case.of(Appended) if entry.merged}
+    merged |= {message for account, message in case.where if account in case.merged}
     for past in _pasts(case):
         lines: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
         for (epoch, seq), (message, _) in past.held.items():

@@ -63,3 +63,16 @@ class Past:
                     following.held[epoch, seq] = content
                     following.told[epoch, seq] = self.told[old, seq]
         return following
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Two records that tell different things of one place."""
+
+    past: Past
+    epoch: str
+    seq: int
+    first: int
+    second: int
+    held: Content
+    said: Content

@@ -6,7 +6,18 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 
-from client_sim.history import DEVICE, SERVER, Ack, Appended, Connect, Cursor, Opened, Saved, Send
+from client_sim.history import (
+    DEVICE,
+    SERVER,
+    Ack,
+    Appended,
+    Connect,
+    Cursor,
+    Merged,
+    Opened,
+    Saved,
+    Send,
+)
 from client_sim.judging.case import Case
 from client_sim.judging.verdict import Finding
 
@@ -107,17 +118,25 @@ def fencing(case: Case) -> Finding:
     generation: nothing is appended, no cursor moves."""
     finding = Finding()
     opened: dict[str, tuple[int, int]] = {}
+    ended: dict[str, tuple[int, int]] = {}
     sent = _sent_in(case)
-    happened: list[tuple[int, Opened | Appended | Saved]] = [
+    happened: list[tuple[int, Opened | Appended | Saved | Merged]] = [
         *case.of(Opened),
         *case.of(Appended),
         *case.of(Saved),
+        *case.of(Merged),
     ]
     for index, each in sorted(happened, key=lambda one: one[0]):
         if isinstance(each, Opened):
             finding.seen += 1
             _open(case, finding, opened, index, each)
             continue
+        if isinstance(each, Merged):
+            # Its login took a generation of its own.
+            ended[each.prover] = opened.get(each.prover, (0, -1))[0], index
+            continue
+        if isinstance(each, Appended) and each.merged:
+            continue  # not sent by anybody now
         device = each.device if isinstance(each, Saved) else case.sender(each.message)
         newest, told = opened.get(device, (0, -1))
         account = case.accounts.get(device, "")
@@ -126,6 +145,9 @@ def fencing(case: Case) -> Finding:
             generation = max(
                 (number for at, number in sent.get(each.message, ()) if at < index), default=0
             )
+        last, at = ended.get(device, (0, -1))
+        if 0 < generation <= last:
+            newest, told = last + 1, at
         if not 0 < generation < newest:
             continue
         if any(past.begun < index for past in case.rewinds_after(account, told)):

@@ -13,6 +13,7 @@ from client_sim.history import (
     Connect,
     Fault,
     Floor,
+    Login,
     Phase,
     Queued,
     Revoked,
@@ -115,6 +116,8 @@ def clock_free(case: Case) -> Finding:
             said = f"everything up to {floor.floor} of {floor.account} was dropped after the clock"
             finding.charge(f"{said} had jumped", jump, index)
     revoked = {each.device for _, each in case.of(Revoked)}
+    # Whose login was not answered has a token that is no longer known, until it asks again.
+    revoked |= {each.device for _, each in case.of(Login)}
     for index, closed in case.of(Closed):
         if index > jump and closed.code in _BY_THE_CLOCK and closed.device not in revoked:
             said = f"{case.name(closed.device)} was closed ({closed.code}) after the clock had"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from client_sim.history import (
@@ -71,16 +73,16 @@ def _room(case: Case, message: str) -> frozenset[str] | None:
     """The accounts that may see a message, merges followed; None where only the server knew."""
     room: set[str] = set()
     for _, send in case.sends.get(message, ()):
-        own = case.accounts.get(send.device, "")
+        own = {account for _, account in case.moves.get(send.device, ())}
         if send.kind in (READ, DELETE):
-            room |= {own}
+            room |= own
         elif send.to:
-            room |= {*send.to, own}
+            room |= {*send.to, *own}
         elif "~" in send.conversation:  # a direct one is named by both
-            room |= {*send.conversation.split("~"), own}
+            room |= {*send.conversation.split("~"), *own}
         else:
             return None
-    return frozenset(room | {case.home(each) for each in room}) - {""} or None
+    return frozenset(each for account in room for each in case.line(account)) - {""} or None
 
 
 def merge_atomic(case: Case) -> Finding:
@@ -105,9 +107,11 @@ def merge_atomic(case: Case) -> Finding:
 
 def _judge_entries(case: Case, finding: Finding, index: int, merged: Merged) -> None:
     guest = case.now(merged.guest)
+    floor = case.floor_before(merged.guest, index)
     wanted = [
         message
         for (_, seq), (message, _) in sorted(guest.held.items(), key=lambda item: item[0][1])
+        if seq > floor
     ]
     log_index, log = case.logs.get(merged.account, (-1, None))
     if log is None:
@@ -118,7 +122,12 @@ def _judge_entries(case: Case, finding: Finding, index: int, merged: Merged) -> 
         said = f"{case.title(missing[0])} was in the log of {merged.guest} and is not in that of"
         said += f" {merged.account}, into which it was merged"
         finding.charge(said, _guest_told(case, merged.guest, missing[0]), index, log_index)
-    brought = {entry.message for _, entry in case.of(Appended) if entry.merged}
+    following = min((at for at, _ in case.of(Merged) if at > index), default=len(case.records))
+    brought = {
+        entry.message
+        for at, entry in case.of(Appended)
+        if entry.merged and entry.account == merged.account and index < at < following
+    }
     order = [message for message in wanted if message in places and message in brought]
     for one, two in pairwise(order):
         if places[one] > places[two]:
@@ -144,10 +153,12 @@ def _judge_closed(case: Case, finding: Finding, index: int, merged: Merged) -> N
 def _judge_devices(case: Case, finding: Finding, index: int, merged: Merged) -> None:
     epochs = {past.epoch for past in case.pasts.get(merged.account, ())} - {None}
     for session in case.sessions:
-        if case.accounts.get(session.device) != merged.guest:
+        if not any(account == merged.guest for _, account in case.moves.get(session.device, ())):
             continue
         for late, record in session.events:
-            if late > index and record.epoch in epochs:
+            if late <= index or case.account_at(session.device, late) != merged.guest:
+                continue
+            if record.epoch in epochs:
                 said = f"{case.name(session.device)} of {merged.guest} was served from the log of"
                 said += f" {merged.account}, to which it never logged in"
                 finding.charge(said, index, late, device=session.device)
@@ -155,28 +166,45 @@ def _judge_devices(case: Case, finding: Finding, index: int, merged: Merged) -> 
 
 
 def revoke(case: Case) -> Finding:
-    """Two seconds after a device was revoked nothing is served to it and nothing of it counts."""
+    """Two seconds after a device was revoked, or signed out and not back since, nothing is served
+    to it and nothing of it counts."""
     finding = Finding()
-    revoked: dict[str, tuple[int, float]] = {}
+    ended: dict[str, list[_Ended]] = defaultdict(list)
     for index, each in case.of(Revoked):
         finding.seen += 1
         if not _an_older_copy_came(case, case.accounts.get(each.device, ""), index):
-            revoked.setdefault(each.device, (index, each.at + REVOKED_WITHIN_S))
-    if not revoked:
+            back = case.returns(each.device, index) if each.until_login else None
+            ended[each.device].append(_Ended(index, each.at + REVOKED_WITHIN_S, back, each))
+    if not ended:
         return finding
     slow = {case.resolve(each.target) for _, each in case.of(Fault) if each.kind in _SLOW_LINES}
     for index, record in enumerate(case.records):
         device = _served(case, record)
-        if device not in revoked or record.at <= revoked[device][1]:
+        found = next((each for each in ended.get(device, ()) if each.covers(index, record)), None)
+        if found is None:
             continue
-        begun, _ = revoked[device]
         delayed = record.by == DEVICE and bool(slow & {device, "server", ""})
-        if delayed and _may_have_been_under_way(case, record, begun):
+        if delayed and _may_have_been_under_way(case, record, found.index):
             continue
-        del revoked[device]
-        said = f"{case.name(device)} was revoked at {case.at(begun):.3f} s, and at {record.at:.3f}"
-        finding.charge(f"{said} s {_IN_WORDS[type(record)]}", begun, index, device=device)
+        ended[device].remove(found)
+        how = "signed out" if found.record.until_login else "revoked"
+        said = f"{case.name(device)} was {how} at {found.record.at:.3f} s, and at {record.at:.3f}"
+        finding.charge(f"{said} s {_IN_WORDS[type(record)]}", found.index, index, device=device)
     return finding
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """The end of a device's right, told by a record. back: where it was over."""
+
+    index: int
+    deadline: float
+    back: int | None
+    record: Revoked
+
+    def covers(self, index: int, record: Record) -> bool:
+        """Whether nothing may be served when this is told."""
+        return record.at > self.deadline and (self.back is None or index < self.back)
 
 
 def _an_older_copy_came(case: Case, account: str, index: int) -> bool:

@@ -1,8 +1,9 @@
 """Every call by which a server writes to its disk, and what is left when it dies there.
 
-One run of a fixed play counts the calls. Then the play is run again for each of them, and its
-server is killed before the call, after it, and where the call writes bytes, half-way through; it is
-started again, devices send again what was not answered, and all judges look at the history.
+One run of one of two fixed plays counts the calls. Then the play is run again for each of them,
+and its server is killed before the call, after it, and where the call writes bytes, half-way
+through; it is started again, devices send again what was not answered, and all judges look at the
+history.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ from client_sim.live.house import LiveHouse
 from client_sim.live.program import Program
 from client_sim.performing import play_in
 
-PLAY = Path(__file__).with_suffix(".toml")
+SENDING, MERGE = "sending", "merge"
+PLAYS = {
+    SENDING: Path(__file__).with_suffix(".toml"),
+    MERGE: Path(__file__).with_name("crash_points_merge.toml"),
+}
 MEMORY_DISK = Path("/dev/shm")
 """What the kernel has, a killed process cannot lose: so the disk may as well be a fast one."""
 MOMENTS = ("before", "half", "after")
@@ -60,13 +65,13 @@ class Life:
         return self.judgement.ruling is Ruling.TRUE
 
 
-async def count(program: Program) -> list[str]:
-    """The calls of a run in which nobody dies. Raises CannotDo, ServerFailed."""
+async def count(program: Program, play: str = SENDING) -> list[str]:
+    """The calls of a run in which nobody dies. play: of PLAYS. Raises CannotDo, ServerFailed."""
     with _folder() as folder:
         house = LiveHouse(folder, History(), command=program)
         disk = house.disk()
         disk.begin(_POINTS)
-        await _play(house)
+        await _play(house, play)
         return (disk.folder / _POINTS).read_text().splitlines()
 
 
@@ -78,22 +83,24 @@ def points(calls: Iterable[str]) -> Iterator[Point]:
                 yield Point(number, when, call)
 
 
-async def live_through(point: Point, program: Program, *, power_cut: bool = False) -> Life:
-    """Die there, once, and be judged. power_cut: what was not flushed by then is lost. Raises
-    CannotDo, ServerFailed."""
+async def live_through(
+    point: Point, program: Program, *, play: str = SENDING, power_cut: bool = False
+) -> Life:
+    """Die there, once, and be judged. play: as counted. power_cut: what was not flushed by then is
+    lost. Raises CannotDo, ServerFailed."""
     with _folder() as folder:
         house = LiveHouse(folder, History(), command=program, seed=point.number)
         house.loses_power = power_cut
         disk = house.disk()
         disk.begin(_POINTS)
         disk.begin(_KILL, str(point))
-        await _play(house)
+        await _play(house, play)
         died = not (disk.folder / _KILL).exists()
         return Life(point, died, judge(house.history.records, ()))
 
 
-async def _play(house: LiveHouse) -> None:
-    play = plays.load(str(PLAY))
+async def _play(house: LiveHouse, name: str) -> None:
+    play = plays.load(str(PLAYS[name]))
     await play_in(house, play, Troupe(house, play.options, _Impatient))
 
 

@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from client_sim.amounts import at_least
 from client_sim.house import CannotDo
 from client_sim.live import crash_points
-from client_sim.live.crash_points import MOMENTS, Life, Point
+from client_sim.live.crash_points import MOMENTS, PLAYS, SENDING, Life, Point
 from client_sim.live.faulty_disk import compiled
 from client_sim.live.nursery import Nursery
 from client_sim.live_server import ServerFailed
@@ -35,6 +35,7 @@ class Tally:
     """What became of all lives so far."""
 
     power_cut: bool = False
+    play: str = SENDING
     points: int = 0
     survived: int = 0
     missed: int = 0
@@ -73,20 +74,23 @@ class Tally:
     def replay(self, point: Point) -> str:
         """The command that dies there again."""
         asked = f"client-sim crash-points --point {point.number} --when {point.when}"
+        asked += "" if self.play == SENDING else f" --play {self.play}"
         return f"{asked} --power-cut" if self.power_cut else asked
 
 
-def enumerate_points(chosen: Sequence[Point], jobs: int, power_cut: bool) -> Iterator[Life]:
+def enumerate_points(
+    chosen: Sequence[Point], play: str, jobs: int, power_cut: bool
+) -> Iterator[Life]:
     """What becomes of each, as it comes. Raises CannotDo, ServerFailed."""
     context = get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_work) as pool:
-        yield from pool.map(partial(_work, power_cut=power_cut), chosen)
+        yield from pool.map(partial(_work, play=play, power_cut=power_cut), chosen)
 
 
-def counted() -> list[str]:
+def counted(play: str) -> list[str]:
     """The calls of a run in which nobody dies. Raises CannotDo, ServerFailed."""
     with _nursery() as nursery:
-        return asyncio.run(crash_points.count(nursery))
+        return asyncio.run(crash_points.count(nursery, play))
 
 
 def _nursery() -> Nursery:
@@ -105,8 +109,9 @@ def _begin_work() -> None:
     _at_work.append(ExitStack().enter_context(_nursery()))
 
 
-def _work(point: Point, power_cut: bool) -> Life:
-    return asyncio.run(crash_points.live_through(point, _at_work[0], power_cut=power_cut))
+def _work(point: Point, play: str, power_cut: bool) -> Life:
+    [nursery] = _at_work
+    return asyncio.run(crash_points.live_through(point, nursery, play=play, power_cut=power_cut))
 
 
 def _be_quiet() -> None:
@@ -125,6 +130,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--point", type=int, metavar="NUMBER", help="this call only")
     parser.add_argument("--when", choices=MOMENTS, help="this moment of it only")
     parser.add_argument(
+        "--play", choices=tuple(PLAYS), default=SENDING, help="what happens meanwhile [sending]"
+    )
+    parser.add_argument(
         "--power-cut", action="store_true", help="what was not flushed by then is lost, too"
     )
     parser.add_argument(
@@ -141,14 +149,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Run `client-sim crash-points`: 0 everything survived, 1 something did not, 2 unknown."""
     _be_quiet()
     began = time.monotonic()
-    tally = Tally(arguments.power_cut)
+    tally = Tally(arguments.power_cut, arguments.play)
     try:
         points = [
             point
-            for point in crash_points.points(counted())
+            for point in crash_points.points(counted(arguments.play))
             if arguments.point in (None, point.number) and arguments.when in (None, point.when)
         ][:: arguments.every]
-        lives = enumerate_points(points, arguments.jobs, arguments.power_cut)
+        lives = enumerate_points(points, arguments.play, arguments.jobs, arguments.power_cut)
         for life in _shown(lives, len(points)):
             tally.add(life)
     except (CannotDo, ServerFailed) as error:

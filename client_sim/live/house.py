@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,18 @@ from random import Random
 from typing import Literal
 from urllib.parse import urlsplit
 
+from aiohttp import web
+
+from client_sim.evidence import Evidence, FreshCode, Scanned, UsedCode
 from client_sim.history import SERVER, History, Revoked
 from client_sim.house import CannotDo, Enrolled
+from client_sim.live.entrance import Entrance
 from client_sim.live.mortal import MortalDialler, MortalStore, copy_store
 from client_sim.live.program import Program
 from client_sim.live.proxy import LOOPBACK, Connection, Cut, Proxy, Way
 from client_sim.live.server_side import ServerSide
 from client_sim.live_server import SYNCD, socket_url
+from client_sim.platform import Platform
 from client_sim.weather import CALM
 from syncd.client.line import Dialler
 from syncd.client.store import ClientStore
@@ -62,10 +68,15 @@ class LiveHouse(ServerSide):
         self._codec = codec_for(_SUBPROTOCOLS[encoding])
         self._seed = seed
         self._desks: dict[str, _Desk] = {}
+        self._platform = Platform(Random(f"{seed}:platform"), time.time)
+        self._listening: web.AppRunner | None = None
+        self._codes: dict[str, tuple[str, str]] = {}
         self._stores = folder / "devices"
 
     async def open(self) -> None:
         self._stores.mkdir()
+        self._listening = await self._platform.listen()
+        self.login_settings.write_text(self._platform.settings(self._listening))
         await self.start_server()
         self._key = await self._new_key()
 
@@ -75,6 +86,8 @@ class LiveHouse(ServerSide):
             await desk.proxy.close()
         self._desks.clear()
         await self.stop_server()
+        if self._listening is not None:
+            await self._listening.cleanup()
         self._take_journal()
 
     def chance(self, name: str) -> Random:
@@ -92,6 +105,34 @@ class LiveHouse(ServerSide):
         )
         await self._settle(name, made.device)
         return Enrolled(made.device, made.token)
+
+    async def log_in(
+        self, name: str, platform: str, kept: Enrolled | None, evidence: Evidence
+    ) -> Enrolled:
+        got = await self._insist(lambda: self._logged_in(name, platform, kept, evidence))
+        if name not in self._desks:
+            await self._settle(name, got.device)
+        self._desks[name].device = got.device
+        return got
+
+    async def _logged_in(
+        self, name: str, platform: str, kept: Enrolled | None, evidence: Evidence
+    ) -> Enrolled:
+        entrance = Entrance(self._server.url, name, platform, kept)
+        match evidence:
+            case FreshCode(app=app):
+                self._codes[name] = app, self._platform.code(evidence)
+                return await entrance.by_code(*self._codes[name])
+            case UsedCode(device):
+                return await entrance.by_code(*self._codes[device])
+            case Scanned(token=token):
+                return await entrance.by_qr(token)
+
+    async def sign_out(self, account: str) -> None:
+        await self._command("logout", account)
+
+    async def merge(self, guest: str, account: str) -> None:
+        await self._command("merge", guest, account)
 
     async def _settle(self, name: str, device: str) -> _Desk:
         port = urlsplit(self._server.url).port

@@ -69,7 +69,10 @@ class ServerSide:
             environment = self._faulty.environment
         except CannotDo as reason:
             self._whole = str(reason)
-        flags = (*_UNLIMITED, "--journal", str(self._journal))
+        self.login_settings = folder / "login.toml"
+        """Who may log in; written before it starts."""
+        login = ("--login", str(self.login_settings))
+        flags = (*_UNLIMITED, *login, "--journal", str(self._journal))
         self._server = LiveServer(folder / "data", scope, command, flags, environment)
         self._key = ""
         self._watch: asyncio.Task[None] | None = None

@@ -6,29 +6,8 @@ that is no longer there, or is there twice, fails the tests: the list stays true
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-CRASH_POINTS, POWER_CUT = "crash points", "power cut"
-
-
-@dataclass(frozen=True, slots=True)
-class Bug:
-    """One planted bug.
-
-    old, new: what is replaced in the source of `module`; `old` stands there exactly once.
-    ground: where it is hunted: "storm" (in memory), "storm sqlite", "play NAME" (pretend),
-        "live NAME" (a real server), CRASH_POINTS or POWER_CUT (a real server that dies).
-    judges: one of these must say false.
-    """
-
-    name: str
-    meaning: str
-    module: str
-    old: str
-    new: str
-    ground: str
-    judges: tuple[str, ...]
-
+from client_sim.planted.bug import CRASH_POINTS, POWER_CUT, Bug
+from client_sim.planted.login_bugs import LOGIN_BUGS
 
 BUGS = (
     # ---------------------------------------------------------------- durability
@@ -282,9 +261,10 @@ BUGS = (
         "late_insert",
         "now and then an entry is put below the newest one",
         "syncd.storage.memory_log",
-        "        self.entries.append(Entry(record.header, record.body, link, arrival))",
+        "        self.entries.append("
+        "Entry(record.header, record.body, record.body_hash, link, arrival))",
         "        self.entries.insert(max(0, len(self.entries) - (arrival % 9 == 0)), "
-        "Entry(record.header, record.body, link, arrival))",
+        "Entry(record.header, record.body, record.body_hash, link, arrival))",
         "storm",
         ("stable-prefix", "one-order"),
     ),
@@ -336,6 +316,7 @@ BUGS = (
         "play clock_set_back",
         ("clock-free", "convergence"),
     ),
+    *LOGIN_BUGS,
 )
 """All planted bugs. `synchronous_normal` needs a power cut and `two_transactions` crash points."""
 

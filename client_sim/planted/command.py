@@ -24,7 +24,8 @@ from rich.table import Table
 
 from client_sim import report
 from client_sim.amounts import at_least
-from client_sim.planted.bugs import BUGS, BY_NAME, Bug
+from client_sim.planted.bug import Bug
+from client_sim.planted.bugs import BUGS, BY_NAME
 from client_sim.planted.hunting import CANNOT, Run
 
 SEEDS_MAX = 1_000

@@ -15,7 +15,8 @@ from typing import TypeAlias
 import msgspec
 
 from client_sim.judging.verdict import Judgement
-from client_sim.planted.bugs import BY_NAME, POWER_CUT, Bug
+from client_sim.planted.bug import POWER_CUT, Bug
+from client_sim.planted.bugs import BY_NAME
 from client_sim.planted.planting import plant, server_command
 
 CANNOT = "cannot"

@@ -15,7 +15,8 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
-from client_sim.planted.bugs import BY_NAME, Bug
+from client_sim.planted.bug import Bug
+from client_sim.planted.bugs import BY_NAME
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

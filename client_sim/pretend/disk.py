@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from client_sim.history import Content, fingerprint
+from client_sim import history
+from client_sim.history import SERVER, Content, Record, fingerprint
 from syncd import heading
 from syncd.model import EPOCH_BYTES, AccountId, CursorScope, DeviceId, Epoch, Identity, Seq
 from syncd.storage import Storage
@@ -78,6 +79,28 @@ def content(header: bytes, body: bytes) -> Content:
 def named(identity: Identity) -> str:
     """A message as records name it."""
     return f"{identity.device}#{identity.number}"
+
+
+def remains(disk: Disk, now: float, devices: Iterable[DeviceId]) -> list[Record]:
+    """All logs of a disk, and the cursors of these devices, as records of this moment."""
+    logs = [
+        history.Log(
+            at=now,
+            by=SERVER,
+            account=log.account,
+            epoch=log.epoch.hex(),
+            floor=log.floor,
+            head=log.head,
+            entries=tuple(each for _, each in disk.entries(log.account, log.floor)),
+        )
+        for log in disk.logs()
+    ]
+    cursors = [
+        history.Cursor(at=now, by=SERVER, device=each.device, epoch=each.epoch.hex(), seq=each.seq)
+        for each in disk.cursors(dict.fromkeys(devices))
+        if each.epoch is not None
+    ]
+    return [*logs, *cursors]
 
 
 class _OpenMemory(MemoryStorage):

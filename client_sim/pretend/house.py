@@ -12,20 +12,21 @@ from itertools import count
 from random import Random
 from typing import Any, TypeVar
 
+from client_sim.evidence import Evidence
 from client_sim.history import (
     SERVER,
-    Cursor,
     History,
-    Log,
     Process,
     Record,
     Renewed,
     Revoked,
 )
 from client_sim.house import CannotDo, Enrolled
+from client_sim.platform import Platform
 from client_sim.pretend.device_store import Drawer, PretendStore
 from client_sim.pretend.dialled import PretendDialler
-from client_sim.pretend.disk import Disk, MemoryDisk
+from client_sim.pretend.disk import Disk, MemoryDisk, remains
+from client_sim.pretend.front_desk import FrontDesk
 from client_sim.pretend.latent_storage import Platter
 from client_sim.pretend.line import Link
 from client_sim.pretend.node import Node
@@ -75,6 +76,8 @@ class PretendHouse:
         random = self._world.chance("epochs")
         self._disk: Disk = _DISKS[storage](random, scope)
         self._platter = Platter(self._world, self._disk)
+        self._platform = Platform(self._world.chance("platform"), self._world.now)
+        self._desk = FrontDesk(self._platform, self._insist)
         self._press = Press(self._world)
         self._node: Node | None = None
         self._dead: list[Node] = []
@@ -145,6 +148,21 @@ class PretendHouse:
         )
         self._devices[name] = made.device
         return Enrolled(made.device, made.token)
+
+    async def log_in(
+        self, name: str, platform: str, kept: Enrolled | None, evidence: Evidence
+    ) -> Enrolled:
+        got = await self._desk.log_in(name, platform, kept, evidence)
+        if self._devices.get(name) != got.device:
+            self._devices[name] = DeviceId(got.device)
+            self._links.pop(name, None)
+        return got
+
+    async def sign_out(self, account: str) -> None:
+        await self._desk.sign_out(account)
+
+    async def merge(self, guest: str, account: str) -> None:
+        await self._desk.merge(guest, account)
 
     def dialler(self, name: str) -> PretendDialler:
         dialler = self._diallers[name] = PretendDialler(self._link(name))
@@ -221,7 +239,7 @@ class PretendHouse:
 
     def _start(self) -> None:
         if self._node is None:
-            self._node = Node(self._platter, self._numbers, self._died)
+            self._node = Node(self._platter, self._platform, self._numbers, self._died)
             self._tell_process("started")
 
     async def stop_server(self) -> None:
@@ -370,22 +388,4 @@ class PretendHouse:
         return {log.account: log.head for log in self._disk.logs()}
 
     async def remains(self) -> Sequence[Record]:
-        now = self.now()
-        logs = [
-            Log(
-                at=now,
-                by=SERVER,
-                account=log.account,
-                epoch=log.epoch.hex(),
-                floor=log.floor,
-                head=log.head,
-                entries=tuple(each for _, each in self._disk.entries(log.account, log.floor)),
-            )
-            for log in self._disk.logs()
-        ]
-        cursors = [
-            Cursor(at=now, by=SERVER, device=each.device, epoch=each.epoch.hex(), seq=each.seq)
-            for each in self._disk.cursors(dict.fromkeys(self._devices.values()))
-            if each.epoch is not None
-        ]
-        return [*logs, *cursors]
+        return remains(self._disk, self.now(), self._devices.values())

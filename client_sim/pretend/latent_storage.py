@@ -7,11 +7,12 @@ in between. What a commit made durable is told to the history, read from the dis
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import NoReturn, Protocol, TypeVar
 
 from client_sim.history import SERVER, Appended, Floor, Saved
 from client_sim.pretend.disk import Disk, StoredCursor
+from client_sim.pretend.latent_people import LatentPeople
 from client_sim.pretend.world import World
 from syncd import errors
 from syncd.membership import Members
@@ -32,6 +33,8 @@ from syncd.model import (
 )
 from syncd.storage import Storage, StorageError
 from syncd.storage.keeping import Keeping
+
+Answer = TypeVar("Answer")
 
 _COMMIT_MAX_S = 0.05
 _READ_MAX_S = 0.03
@@ -61,8 +64,11 @@ class Platter:
         self.slow = False
         self.heads: dict[AccountId, Seq] = {}
 
-    def tell_news(self, submissions: Sequence[Submission] = ()) -> None:
-        """Tell every entry that was not told yet; these may have brought some of them."""
+    def tell_news(
+        self, submissions: Sequence[Submission] = (), own: Collection[str] | None = None
+    ) -> None:
+        """Tell every entry that was not told yet; these may have brought some of them. own: the
+        messages that a login wrote itself; what else came with them came by a merge."""
         world = self.world
         generations = {
             f"{each.device}#{draft.number}": each.generation
@@ -85,6 +91,7 @@ class Platter:
                             message=message,
                             body=body,
                             generation=generations.get(message, 0),
+                            merged=own is not None and message not in own,
                         )
                     )
 
@@ -114,7 +121,7 @@ class LatentStorage:
 
     def __init__(self, platter: Platter, inner: Storage, process: Process) -> None:
         self._platter = platter
-        self._world = platter.world
+        self.world = platter.world
         self._inner = inner
         self._process = process
         self._random = platter.world.chance("disk")
@@ -127,11 +134,37 @@ class LatentStorage:
     def keeping(self) -> Keeping:
         return self._inner.keeping
 
+    @property
+    def people(self) -> LatentPeople:
+        return LatentPeople(self, self._inner.people)
+
     async def commit(self, work: Work) -> Done:
+        platter = self._platter
+        cursors: list[StoredCursor] = []
+
+        def begin() -> Awaitable[Done]:
+            cursors[:] = platter.disk.cursors(sorted({mark.device for mark in work.cursors}))
+            return self._inner.commit(work)
+
+        def tell(done: Done) -> None:
+            platter.tell_news(work.submissions)
+            platter.tell_cursors(cursors, work.cursors)
+
+        appends = bool(work.submissions or work.publications)
+        return await self.written(begin, tell, appends=appends)
+
+    async def written(
+        self,
+        begin: Callable[[], Awaitable[Answer]],
+        tell: Callable[[Answer], None] = lambda answer: None,
+        *,
+        appends: bool = False,
+    ) -> Answer:
+        """What the transaction answers that `begin` begins; `tell` is told once it is durable.
+        Before or after that the process may die, or never hear how it ended."""
         await self._pass(_COMMIT_MAX_S)
-        world, platter = self._world, self._platter
-        appends = work.submissions or work.publications
-        if platter.full and appends:
+        world = self.world
+        if self._platter.full and appends:
             raise StorageError("no room", definite=True, refusal=errors.STORAGE_FULL)
         if world.befalls("commit_refused", "server"):
             # A disk that fails takes its time: what follows is waiting behind it by then.
@@ -142,24 +175,32 @@ class LatentStorage:
         unknown = not crashes and world.befalls("commit_unknown", "server")
         if (crashes or unknown) and self._random.random() < 0.5:
             return await self._break_off(crashes)
-        cursors = platter.disk.cursors(sorted({mark.device for mark in work.cursors}))
-        done = await self._inner.commit(work)
-        platter.tell_news(work.submissions)
-        platter.tell_cursors(cursors, work.cursors)
+        answer = await begin()
+        tell(answer)
         if crashes or unknown:
             return await self._break_off(crashes)
         await self._pass(_COMMIT_MAX_S)
-        return done
+        return answer
 
-    async def _break_off(self, crashes: bool) -> Done:
+    async def looked(self, look: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What a look at the store answers."""
+        answer = await look()
+        await self._pass(_READ_MAX_S)
+        return answer
+
+    def tell_news(self, own: Collection[str]) -> None:
+        """See Platter."""
+        self._platter.tell_news(own=own)
+
+    async def _break_off(self, crashes: bool) -> NoReturn:
         if not crashes:
             raise StorageError("planned", definite=False)
         self._process.crash()
-        return await self._world.never()
+        await self.world.never()
 
     async def read(self, requests: Sequence[ReadRequest]) -> list[Page]:
         await self._pass(_READ_MAX_S)
-        if self._world.befalls("read_failed", "server"):
+        if self.world.befalls("read_failed", "server"):
             raise StorageError("planned", definite=True)
         pages = await self._inner.read(requests)
         await self._pass(_READ_MAX_S)
@@ -179,8 +220,8 @@ class LatentStorage:
         await self._pass(_COMMIT_MAX_S)
         floor = await self._inner.trim(account, before)
         [epoch] = [each.epoch for each in self._platter.disk.logs() if each.account == account]
-        now = self._world.now()
-        self._world.tell(Floor(at=now, by=SERVER, account=account, epoch=epoch.hex(), floor=floor))
+        now = self.world.now()
+        self.world.tell(Floor(at=now, by=SERVER, account=account, epoch=epoch.hex(), floor=floor))
         return floor
 
     async def erase(self, account: AccountId, seq: Seq) -> int:
@@ -233,7 +274,7 @@ class LatentStorage:
     async def _pass(self, most_s: float) -> None:
         """Let time pass; a process that died meanwhile goes no further."""
         latency = self._random.random() ** 2 * most_s
-        if self._platter.slow or self._world.befalls("disk_slow", "server"):
+        if self._platter.slow or self.world.befalls("disk_slow", "server"):
             latency += self._random.random() * _SLOW_MAX_S
         await asyncio.sleep(latency)
         await self._process.breathe()

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Iterable
+from functools import cached_property
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
+from client_sim.platform import Platform
 from client_sim.pretend.latent_storage import LatentStorage, Platter
 from client_sim.pretend.line import Line
+from client_sim.pretend.reception import Reception
 from client_sim.pretend.seat import Seat
 from client_sim.pretend.world import World
 from syncd import errors
@@ -27,6 +30,8 @@ from syncd.reader import Reader
 from syncd.storage import StorageError
 from syncd.wakeups import Wakeups
 from syncd.wire.frames import Signal, Signalled
+
+Answer = TypeVar("Answer")
 
 _STALL_LOOK_S = 5.0
 _LATE_MAX_S = 0.5
@@ -63,7 +68,14 @@ class NoisyWakeups(Wakeups):
 class Node:
     """See the module. died: told when it stops by itself; nothing is left to be done for it."""
 
-    def __init__(self, platter: Platter, numbers: count[int], died: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        platter: Platter,
+        platform: Platform,
+        numbers: count[int],
+        died: Callable[[], None],
+    ) -> None:
+        self._platform = platform
         self.world = platter.world
         self.alive = True
         self.frozen = False
@@ -89,6 +101,11 @@ class Node:
             # Else nothing may lean on the poll: it would hide a wake-up that the service forgot.
             self.keep(self._poll())
         self.keep(self._look_for_stalled())
+
+    @cached_property
+    def reception(self) -> Reception:
+        """Where one logs in."""
+        return Reception(self, self._platform)
 
     # -------------------------------------------------------- for the parts
 
@@ -132,6 +149,16 @@ class Node:
             return await self.devices.authenticate(token)
         except StorageError:
             return errors.STORAGE_UNAVAILABLE
+
+    async def sound(self, asked: Coroutine[object, object, Answer]) -> Answer:
+        """What this answers; where nobody can know what became of it, the process ends."""
+        try:
+            return await asked
+        except StorageError as error:
+            if not error.definite:
+                self.crash()
+                await self.world.never()
+            raise
 
     def signal(self, frame: Signal, account: AccountId, device: DeviceId) -> None:
         """Tell the connected devices of the conversation's members."""

@@ -158,8 +158,9 @@ class _Tale:
         yield from self._trims()
         yield from self._restores()
         for each in self._records:
-            if isinstance(each, Revoked) and each.device in self.names.devices:
-                yield act(each.at, "revoke", device=self.names.devices[each.device])
+            if isinstance(each, Revoked) and not each.until_login:
+                known = self.names.devices.get(each.device)
+                yield from () if known is None else (act(each.at, "revoke", device=known),)
 
     def _trims(self) -> Iterator[Act]:
         heads: dict[str, int] = {}

@@ -13,7 +13,7 @@ from random import Random
 
 from client_sim.play import Play
 from client_sim.storm.stage import Stage
-from client_sim.storm.strokes import STROKES
+from client_sim.storm.strokes import REWINDS, STROKES, UNDONE
 from client_sim.weather import CHANCES
 
 ACCOUNTS = ("alice", "bob", "carol", "dave")
@@ -59,9 +59,14 @@ class _Drawing:
         self._seed, self._size = seed, size
         self._stage = Stage(STORM_S)
         self._groups: dict[str, tuple[str, ...]] = {}
+        chance = self._chance("strokes")
+        self._kinds = chance.sample(list(STROKES), chance.randint(1, 5))
+        if REWINDS & set(self._kinds):
+            self._kinds = [kind for kind in self._kinds if kind not in UNDONE]
 
     def play(self) -> Play:
         self._draw_cast()
+        self._draw_people()
         self._draw_presence()
         self._draw_strokes()
         # After what switches devices off, so that whoever writes is there to do so.
@@ -71,6 +76,7 @@ class _Drawing:
             name=f"storm-{self._seed}",
             story=f"The storm of seed {self._seed}.",
             cast=self._stage.cast,
+            people=tuple(self._stage.people),
             steps=tuple(sorted(self._stage.steps, key=lambda step: step.at or 0.0)),
             groups=self._groups,
             weather=self._weather(),
@@ -92,6 +98,31 @@ class _Drawing:
             members = chance.sample(list(cast), chance.randint(min(2, len(cast)), len(cast)))
             self._groups[name] = tuple(members)
 
+    def _draw_people(self) -> None:
+        """In some storms one account's devices sign in by themselves; the last one as a guest's,
+        mostly until it brings the unionid. No restore undoes that."""
+        chance, stage = self._chance("people"), self._stage
+        account = chance.choice(list(stage.cast))
+        first, *others = stage.cast[account]
+        if chance.random() > 0.4 or not others or REWINDS & set(self._kinds):
+            return
+        stage.people.append(account)
+        stage.add(chance.uniform(0, 0.2), "sign_in", device=first, app="app")
+        for device in others[:-1]:
+            at = chance.uniform(0.4, 2)
+            if chance.random() < 0.5:
+                stage.add(at, "scan", device=device, other=first)
+            else:
+                stage.add(at, "sign_in", device=device, app=chance.choice(("app", "site")))
+        stage.add(chance.uniform(0, 0.5), "sign_in", device=others[-1], app="page")
+        if chance.random() < 0.8:
+            stage.add(stage.when(chance), "bring", device=others[-1])
+        made = {
+            name: tuple(each for each in members if each != account)
+            for name, members in self._groups.items()
+        }
+        self._groups = {name: members for name, members in made.items() if members}
+
     def _draw_presence(self) -> None:
         """Most come early, some late; some go and come again, as people do."""
         for device in self._stage.devices:
@@ -106,10 +137,8 @@ class _Drawing:
 
     def _draw_strokes(self) -> None:
         """Some kinds of fault, never none, each some times."""
-        chance = self._chance("strokes")
-        kinds = chance.sample(list(STROKES), chance.randint(1, 5))
         for kind, stroke in STROKES.items():
-            if kind in kinds:
+            if kind in self._kinds:
                 stroke(self._stage, self._chance(f"stroke {kind}"))
 
     def _draw_messages(self) -> None:

@@ -101,10 +101,13 @@ def recast(play: Play, cast: Mapping[str, tuple[str, ...]]) -> Play:
         if (members := tuple(account for account in every if account in cast))
     }
     devices = {device for made in cast.values() for device in made}
+    people = tuple(account for account in play.people if account in cast)
+    accounts = {*cast, *(device for account in people for device in cast[account])}
     made = set(groups)
 
     def possible(step: Step) -> bool:
-        known = {"device": devices, "account": cast, "accounts": cast, "address": {*cast, *made}}
+        known = dict.fromkeys(("account", "accounts", "guest"), accounts)
+        known |= {"device": devices, "address": {*accounts, *made}}
         if step.verb != "clone":
             known["other"] = devices
         if step.verb != "create":
@@ -123,7 +126,8 @@ def recast(play: Play, cast: Mapping[str, tuple[str, ...]]) -> Play:
         elif step.verb == "create":
             made.add(str(step.arguments["group"]))
     expect = tuple(filter(possible, play.expect))
-    return replace(play, cast=dict(cast), groups=groups, steps=tuple(steps), expect=expect)
+    scene = replace(play, cast=dict(cast), people=people, groups=groups)
+    return replace(scene, steps=tuple(steps), expect=expect)
 
 
 def _doubles(play: Play, fails: Fails) -> Play:

@@ -8,6 +8,7 @@ from random import Random
 from client_sim.sentences import Argument, Step
 
 _PRESENCE = {"log_in": True, "log_out": False, "kill": False}
+_PRESENCE |= dict.fromkeys(("sign_in", "scan", "bring"), True)
 _TRIES = 20
 
 
@@ -18,12 +19,18 @@ class Stage:
     seconds: float
     """How long the storm lasts."""
     cast: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    people: list[str] = field(default_factory=list)
+    """The accounts of the cast whose devices sign in by themselves."""
     steps: list[Step] = field(default_factory=list)
 
     @property
     def devices(self) -> list[str]:
         """Of all accounts."""
         return [device for made in self.cast.values() for device in made]
+
+    def owner(self, device: str) -> str:
+        """The account of the cast to which a device belongs."""
+        return next((name for name, made in self.cast.items() if device in made), "")
 
     def add(self, at: float, verb: str, **arguments: Argument) -> None:
         """One more sentence, said at its moment."""

@@ -94,7 +94,10 @@ def lost_stores(stage: Stage, chance: Random) -> None:
     at, device = stage.moment(chance)
     stage.add(at, "log_out", device=device)
     stage.add(at + 0.3, "forget", device=device)
-    stage.add(at + 0.5, "log_in", device=device)
+    if stage.owner(device) in stage.people:
+        stage.add(at + 0.5, "sign_in", device=device, app="app")
+    else:
+        stage.add(at + 0.5, "log_in", device=device)
     cuts(stage, chance)
 
 
@@ -126,6 +129,26 @@ def revocations(stage: Stage, chance: Random) -> None:
     *others, last = stage.cast[chance.choice(list(stage.cast))]
     if others:
         stage.add(stage.when(chance), "revoke", device=last)
+    cuts(stage, chance)
+
+
+def sign_outs(stage: Stage, chance: Random) -> None:
+    """All sessions of an account end; people sign in again, one after the other."""
+    account, at = chance.choice(list(stage.cast)), stage.when(chance)
+    stage.add(at, "sign_out", account=account)
+    for device in stage.cast[account] if account in stage.people else ():
+        at += chance.uniform(0.05, 0.6)
+        stage.add(at, "sign_in", device=device, app="app")
+    cuts(stage, chance)
+
+
+def merges(stage: Stage, chance: Random) -> None:
+    """An operator says that two accounts are one person's, in the middle of what they do."""
+    guest, account = chance.sample(list(stage.cast), 2)
+    stage.add(stage.when(chance), "merge", guest=guest, account=account)
+    if guest in stage.people:
+        for device in stage.cast[guest]:
+            stage.add(stage.when(chance), "sign_in", device=device, app="app")
     cuts(stage, chance)
 
 
@@ -165,8 +188,16 @@ STROKES: Mapping[str, Callable[[Stage, Random], None]] = {
         revocations,
         clock_jumps,
         publications,
+        sign_outs,
+        merges,
         device_crashes,
     )
 }
 """Every kind of stroke, by its name, which is also the name of its stream of chance; in this order
 they are drawn. Only an app that runs can be killed, so what stops apps otherwise comes before."""
+
+REWINDS = {restores.__name__, files_put_back.__name__}
+"""What sets the whole store back."""
+
+UNDONE = {sign_outs.__name__, merges.__name__}
+"""What is not drawn together with these: it would be undone, which no history tells."""

@@ -14,6 +14,8 @@ from client_sim.history import (
     Device,
     Holds,
     Log,
+    Login,
+    Merged,
     Phase,
     Record,
     Send,
@@ -38,6 +40,8 @@ RECORDS: tuple[Record, ...] = (
     Device(device="id of PC1", account="alice", name="PC1"),
     Device(device="id of PC2", account="alice", name="PC2"),
     Device(device="id of phone", account="bob", name="phone"),
+    Login(name="phone", code="code_used"),
+    Login(name="phone", device="id of phone"),
     Send(device="id of phone", message="made the group"),
     Answer(device="id of phone", message="made the group", outcome="accepted"),
     Phase(name="storm"),
@@ -84,6 +88,10 @@ KEPT = [
     "alice has 2 unread",
     "PC1 marks 1",
     "PC2 marks 0",
+    "PC1 and PC2 share an account",
+    "PC1 and phone have two accounts",
+    "PC1 had 1 ids",
+    "phone was turned away code_used",
 ]
 
 BROKEN = [
@@ -99,6 +107,10 @@ BROKEN = [
     ("alice has 1 unread", "PC1 counts 2, PC2 counts 2"),
     ("bob has 0 unread", "nobody counted"),
     ("PC1 marks 2", "1"),
+    ("PC1 and phone share an account", "PC1 is in alice, phone in bob"),
+    ("PC1 and PC2 have two accounts", "both are in alice"),
+    ("PC1 had 2 ids", "1"),
+    ("PC1 was turned away code_used", "no code"),
 ]
 
 
@@ -151,3 +163,13 @@ def test_a_performance_is_judged_by_the_same_sentences() -> None:
     assert told(history, Holds)
     play = scene(*steps, expect=["PC1 holds 3", "alice has 3 unread", "phone had 3 accepted"])
     assert charges(play, history.records) == []
+
+
+def test_an_account_is_what_it_was_merged_into() -> None:
+    records = (
+        *RECORDS,
+        Merged(guest="bob", account="alice", prover=""),
+        holds("TV", "m1", unread=2),
+    )
+    found = charges(scene(expect=["PC1 and phone share an account", "bob has 2 unread"]), records)
+    assert found == []

@@ -26,6 +26,7 @@ SLOTS = {
         tuple
     ),
     "verdict": st.sampled_from(["welcome", "truncated", "reset ahead"]),
+    "app": st.sampled_from(["app", "page"]),
     "code": st.sampled_from(["fenced", "slow_reader"]),
 }
 moments = st.none() | st.integers(0, 10**6).map(lambda hundredths: hundredths / 100)
@@ -39,7 +40,7 @@ def said(draw: st.DrawFn, verbs: tuple[Verb, ...]) -> Step:
     return Step(verb.name, arguments)
 
 
-PEOPLE = ("device", "other", "account", "address", "group")
+PEOPLE = ("device", "other", "account", "address", "group", "guest")
 
 
 @given(step=said(DOINGS), at=moments, meanwhile=st.booleans())

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,7 +49,11 @@ class Tab:
 
     def show(self, page: Path, fragment: str = "") -> None:
         """Load the page, or go to a place in it; returns when it is there."""
-        self._ask("Page.navigate", url=page.as_uri() + fragment)
+        self.visit(page.as_uri() + fragment)
+
+    def visit(self, url: str) -> None:
+        """Load what is at an address; returns when it is there."""
+        self._ask("Page.navigate", url=url)
         self.say(
             "new Promise(done => document.readyState == 'complete'"
             " ? done(1) : addEventListener('load', () => done(1)))"
@@ -61,6 +66,10 @@ class Tab:
         )
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def photograph(self) -> bytes:
+        """What can be seen of the page, as PNG."""
+        return b64decode(self._ask("Page.captureScreenshot", format="png")["data"])
 
     def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = next(self._numbers)

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from client_sim.history import SERVER, Ack, Appended, Cursor, Opened, Saved, Send
+from client_sim.history import SERVER, Ack, Appended, Cursor, Merged, Opened, Saved, Send
 from client_sim.judging.verdict import Ruling
 from tests.client_sim.judging.story import ALL, Story, broken, founding_story
 
@@ -98,6 +98,16 @@ def test_an_older_session_that_appends() -> None:
     story = founding_story()
     before = opened(story, "phone")
     story.append(story.write("phone", 3), generation=before)
+    for device in ("phone", "PC2"):
+        story.pull(device)
+    assert broken(story.end("PC1")) == ("fencing",)
+
+
+def test_a_session_from_before_a_merge_that_appends() -> None:
+    story = founding_story()
+    opened(story, "phone")
+    story.tell(Merged(by=SERVER, guest="guest", account="bob", prover="phone"))
+    story.append(story.write("phone", 3), generation=story.sessions["phone"])
     for device in ("phone", "PC2"):
         story.pull(device)
     assert broken(story.end("PC1")) == ("fencing",)

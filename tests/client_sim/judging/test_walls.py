@@ -12,6 +12,7 @@ from client_sim.history import (
     Connect,
     Device,
     Fault,
+    Floor,
     Merged,
     Record,
     Renewed,
@@ -95,11 +96,11 @@ class Merging(Story):
 
     def merge(self, *numbers: int) -> None:
         """These messages are brought into bob's log."""
+        self.tell(Merged(by=SERVER, guest="guest", account="bob", prover="tablet"))
         for number in numbers:
             entry = ("tablet#" + str(number), f"body {number}")
             self.append(entry, ("bob",))
             self.records[-1] = replace(self.records[-1], merged=True)  # type: ignore[call-arg]
-        self.tell(Merged(by=SERVER, guest="guest", account="bob", prover="tablet"))
 
     def finish(self) -> tuple[str, ...]:
         self.pull("phone")
@@ -127,10 +128,44 @@ def test_a_merge_in_another_order() -> None:
     assert story.finish() == ("merge-atomic",)
 
 
+def test_a_merge_that_brought_an_entry_twice() -> None:
+    story = Merging()
+    story.merge(1, 2, 1)
+    assert "one-effect" in story.finish()
+
+
+def test_what_retention_had_dropped_need_not_come() -> None:
+    story = Merging()
+    story.tell(Floor(by=SERVER, account="guest", epoch="g1", floor=1))
+    story.merge(2)
+    assert "merge-atomic" not in story.finish()
+
+
+def test_another_device_of_the_guest_that_logged_in_itself() -> None:
+    story = Merging()
+    story.merge(1, 2)
+    story.device("TV", "bob")
+    story.places.pop("TV", None)
+    story.log_in("TV")
+    story.pull("TV")
+    assert "merge-atomic" not in broken(story.end("tablet"))
+
+
+def test_another_device_of_the_guest_that_was_served_before_it_logged_in() -> None:
+    story = Merging()
+    story.merge(1, 2)
+    story.accounts["TV"] = "bob"  # as the server has it; nobody logged in
+    story.places.pop("TV", None)
+    story.log_in("TV")
+    story.pull("TV")
+    story.device("TV", "bob")
+    assert "merge-atomic" in broken(story.end("tablet"))
+
+
 def test_a_merge_that_never_ended() -> None:
     story = Merging()
     story.merge(1, 2)
-    del story.records[-1]
+    story.records = [each for each in story.records if not isinstance(each, Merged)]
     assert "merge-atomic" in story.finish()
 
 
@@ -235,3 +270,19 @@ def test_neither_does_an_older_copy_with_a_log_of_which_nothing_was_told_before(
         Verdict(device="tablet", session=91, kind="welcome", epoch="c2", floor=0, head=0, start=0)
     )
     assert "revoke" not in broken(judge(story.records))
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_who_is_signed_out_is_served_again_after_its_next_login(served: bool) -> None:
+    story = founding_story()
+    story.tell(Revoked(by=SERVER, device="PC2", until_login=True))
+    last = story.records[-1]
+    late = 30.0 + last.at
+    if not served:
+        story.tell(Device(device="PC2", account="alice", name="PC2"))
+    ack = Ack(by=SERVER, device="PC2", session=2, epoch="a1", seq=2, at=late)
+    judgement = judge([*story.records, ack])
+    [said] = [each for each in judgement.opinions if each.judge == "revoke"]
+    assert bool(said.charges) is served
+    if served:
+        assert "was signed out at" in said.charges[0].text

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from client_sim import play
+from client_sim.judging.court import EXPECTATIONS
 from client_sim.judging.judges import JUDGES
-from client_sim.planted.bugs import BUGS, Bug
+from client_sim.planted.bug import Bug
+from client_sim.planted.bugs import BUGS
 from client_sim.planted.planting import changed
 
 GROUNDS = ("storm", "storm sqlite", "crash points", "power cut")
@@ -27,7 +29,7 @@ def test_its_line_is_there_once_and_its_change_is_a_program(bug: Bug) -> None:
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_its_ground_and_its_judges_exist(bug: Bug) -> None:
     assert bug.judges
-    assert set(bug.judges) <= set(JUDGES)
+    assert set(bug.judges) <= {*JUDGES, EXPECTATIONS}
     kind, _, name = bug.ground.partition(" ")
     assert bug.ground in GROUNDS or (kind in ("play", "live") and name in play.names())
 

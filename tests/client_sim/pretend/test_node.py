@@ -5,6 +5,7 @@ from itertools import count
 from random import Random
 
 from client_sim.history import Complaint
+from client_sim.platform import Platform
 from client_sim.pretend.disk import MemoryDisk
 from client_sim.pretend.latent_storage import Platter
 from client_sim.pretend.node import Node, NoisyWakeups
@@ -46,7 +47,8 @@ def test_wake_ups_get_lost_come_late_and_twice() -> None:
 def running(weather: Weather = CALM) -> tuple[World, Node, list[str]]:
     here, deaths = world(weather=weather), list[str]()
     platter = Platter(here, MemoryDisk(Random(1), CursorScope.DEVICE))
-    return here, Node(platter, count(1), lambda: deaths.append("dead")), deaths
+    platform = Platform(Random(1), here.now)
+    return here, Node(platter, platform, count(1), lambda: deaths.append("dead")), deaths
 
 
 def test_a_dead_process_answers_nothing() -> None:

@@ -1,0 +1,103 @@
+"""People of a play who log in by themselves, in the pretend world: what they are told and keep."""
+
+from client_sim.history import Closed, Device, History, Login, Merged, Revoked, Send
+from tests.client_sim.scenes import played, told
+
+CAST = {"alice": ("phone", "tablet", "PC1"), "bob": ("laptop",)}
+
+
+def lived(*steps: str) -> History:
+    return played(*steps, cast=CAST, people=("alice", "bob"))
+
+
+def accounts(history: History, name: str) -> list[str]:
+    return [each.account for each in told(history, Device, name=name)]
+
+
+def test_one_person_on_two_devices() -> None:
+    history = lived("phone signs in with app", "PC1 signs in by phone", "tablet signs in with site")
+    [account] = accounts(history, "phone")
+    assert accounts(history, "PC1") == accounts(history, "tablet") == [account]
+    assert account.startswith("p")
+    assert not [each for each in told(history, Login) if each.code]
+
+
+def test_a_guest_that_turns_out_to_be_alice() -> None:
+    history = lived(
+        "phone signs in with app", "tablet signs in with page", "tablet brings its unionid"
+    )
+    [account] = accounts(history, "phone")
+    guest, later = accounts(history, "tablet")
+    assert (guest != account, later) == (True, account)
+    [merged] = told(history, Merged)
+    assert (merged.guest, merged.account) == (guest, account)
+    assert merged.prover == told(history, Device, name="tablet")[0].device
+
+
+def test_names_stand_for_whatever_account_somebody_is_in() -> None:
+    history = lived(
+        "phone signs in with app",
+        "tablet signs in with page",
+        "laptop signs in with app",
+        "laptop sends 1 to alice",
+        "laptop sends 1 to tablet",
+        "all settle",
+    )
+    [bob], [alice], [guest] = (accounts(history, name) for name in ("laptop", "phone", "tablet"))
+    to = [set(each.to) for each in told(history, Send, whom="laptop", by="device")]
+    assert to[:2] == [{bob, alice}, {bob, guest}]
+
+
+def test_who_is_not_there_does_nothing() -> None:
+    history = lived(
+        "phone signs in with app",
+        "PC1 sends 1 to alice",
+        "PC1 signs in with the code of tablet",
+        "tablet brings its unionid",
+        "tablet signs in by PC1",
+    )
+    assert {each.name for each in told(history, Login)} == {"phone"}
+
+
+def test_a_lost_store_loses_what_proved_the_device() -> None:
+    history = lived("phone signs in with app", "phone loses its store", "phone signs in with app")
+    one, other = told(history, Device, name="phone")
+    assert (one.device != other.device, one.account) == (True, other.account)
+
+
+def test_a_copy_of_a_store_holds_the_device_that_it_was() -> None:
+    history = lived(
+        "phone signs in with app",
+        "phone is copied",
+        "phone loses its store",
+        "phone signs in with app",
+        "phone is set back to its copy",
+        "phone logs in",
+    )
+    first, second, third = told(history, Device, name="phone")
+    assert first.device == third.device != second.device
+
+
+def test_signed_out_everywhere_until_the_next_login() -> None:
+    history = lived(
+        "phone signs in with app",
+        "PC1 signs in by phone",
+        "alice is signed out everywhere",
+        "PC1 signs in with app",
+    )
+    ended = {each.device for each in told(history, Revoked) if each.until_login}
+    assert ended == {each.device for each in told(history, Device) if each.name in ("phone", "PC1")}
+    assert {each.code for each in told(history, Closed, by="device")} >= {"signed_out"}
+    assert len(accounts(history, "PC1")) == 2
+
+
+def test_what_the_service_refuses_is_told() -> None:
+    history = lived(
+        "phone signs in with app",
+        "PC1 signs in with the code of phone",
+        "laptop signs in with app",
+        "bob is merged into bob",
+        "bob is merged into alice",
+    )
+    codes = [(each.name, each.code) for each in told(history, Login) if each.code]
+    assert codes == [("PC1", "code_used"), ("bob", "merge_refused")]
