@@ -3,7 +3,9 @@
 import asyncio
 import re
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from syncd import SERVICE, client
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-RECEIVE, SEND, FRIENDS, EMBED, POLICY = PYTHON
+RECEIVE, SEND, PEOPLE, FRIENDS, EMBED, POLICY = PYTHON
 SHOWN = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
 ADDRESS = "127.0.0.1:8470"
 
@@ -64,6 +66,54 @@ async def test_the_example_that_sends_reaches_the_example_that_receives(
             if process.returncode is None:
                 process.kill()
             await process.wait()
+
+
+async def test_a_phone_by_code_and_two_pcs_by_qr_all_sync(tmp_path: Path) -> None:
+    typed = [line.partition("#")[0].split() for line in README.splitlines()]
+    said = [words[2:] for words in typed if words[:2] == [".venv/bin/syncd", "platform"]]
+    start, *steps, code = said
+    async with AsyncExitStack() as stack:
+        platform = await stack.enter_async_context(served("platform", *start, folder=tmp_path))
+        for step in steps:
+            await syncd("platform", *step, "--url", platform, folder=tmp_path)
+        serve = ("serve", "--login", "login.toml", "--data", "data")
+        url = await stack.enter_async_context(served(*serve, folder=tmp_path))
+        pasted = await syncd("platform", *code, "--url", platform, folder=tmp_path)
+        source = PEOPLE.replace(ADDRESS, url.removeprefix("http://"))
+        walking = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", source, cwd=tmp_path, stdin=PIPE, stdout=PIPE
+        )
+        printed, _ = await asyncio.wait_for(walking.communicate(pasted), 40)
+    assert walking.returncode == 0
+    [shown] = [text for text in SHOWN if "wants in" in text]
+    assert plain(printed.decode().removeprefix("code: ")) == plain(shown)
+
+
+def plain(text: str) -> str:
+    """Without the digits that a pairing drew."""
+    return re.sub(r"\b(\d\d) there, \1 here", "alike", text)
+
+
+async def syncd(*arguments: str, folder: Path) -> bytes:
+    command = (sys.executable, "-m", "syncd", *arguments)
+    running = await asyncio.create_subprocess_exec(*command, cwd=folder, stdout=PIPE)
+    said, _ = await asyncio.wait_for(running.communicate(), 30)
+    assert running.returncode == 0
+    return said
+
+
+@asynccontextmanager
+async def served(*arguments: str, folder: Path) -> AsyncIterator[str]:
+    """Where a command that serves listens; it ends with the block."""
+    command = (sys.executable, "-m", "syncd", *arguments, "--port", "0")
+    running = await asyncio.create_subprocess_exec(*command, cwd=folder, stdout=PIPE)
+    try:
+        assert running.stdout is not None
+        line = await asyncio.wait_for(running.stdout.readline(), 30)
+        yield line.decode().removeprefix("listening on ").strip()
+    finally:
+        running.terminate()
+        await asyncio.wait_for(running.wait(), 30)
 
 
 async def test_three_devices_of_two_people_show_the_same_as_is_printed(
