@@ -108,7 +108,8 @@ def load(name: str) -> Play:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise BadPlay(f"there is no play {name}: {error.strerror}") from None
+        hint = "" if name.endswith(".toml") else "; a file of yours ends in .toml"
+        raise BadPlay(f"there is no play {name}: {error.strerror}{hint}") from None
     except UnicodeDecodeError:
         raise BadPlay(f"{name} is no text") from None
     return read(text, path.stem)

@@ -88,7 +88,7 @@ DOINGS = (
     Verb("copy", "{device} is copied", "its store as it is now is put aside"),
     Verb("set_back", "{device} is set back to its copy", "logged out", "device_restored"),
     Verb("clone", "{device} is cloned as {other}", "same store, same credential", "clone"),
-    Verb("cut", "{device} is cut", "its connection ends without a word", "cut"),
+    Verb("cut", "{device} is cut", "its line (or the next) ends; it comes back", "cut"),
     Verb("cut_after", "{device} is cut after {bytes} bytes", "counted in both directions", "cut"),
     Verb("unplug", "{device} loses its network", "silence: nobody is told", "half_open"),
     Verb("plug", "{device} has network again", "what was under way is lost all the same"),

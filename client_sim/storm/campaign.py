@@ -82,6 +82,12 @@ class Campaign:
         )
         return f"client-sim storm --seeds 1 --first {seed}{size}{self.ground.options()}"
 
+    def shrink(self, seed: int) -> str:
+        """The command that makes a failure of this seed small; "" where the storm is not of the
+        size that shrinking begins with."""
+        usual = bool(self.ground.adapter) or self.size == Size()
+        return f"client-sim shrink --seed {seed}{self.ground.options()}" if usual else ""
+
     def run(self, seeds: range, jobs: int = 1) -> Generator[Outcome, None, None]:
         """The outcomes of all seeds as they come; in order with one job only.
 

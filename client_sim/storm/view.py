@@ -62,4 +62,8 @@ def finding(campaign: Campaign, outcome: Outcome) -> Text:
         head = Text(f"seed {outcome.seed}: unknown", style="bold yellow")
     for said in (*outcome.charges, *outcome.why):
         head.append(f"\n  {said}", style="not bold default")
-    return head.append(f"\n  replay: {campaign.replay(outcome.seed)}", style="not bold default")
+    head.append(f"\n  replay: {campaign.replay(outcome.seed)}", style="not bold default")
+    smaller = campaign.shrink(outcome.seed)
+    if outcome.ruling is Ruling.FALSE and smaller:
+        head.append(f"\n  make it small: {smaller}", style="not bold default")
+    return head

@@ -1,5 +1,7 @@
 """What storms show: counts, rates, faults and findings."""
 
+from dataclasses import replace
+
 from rich.console import Console
 
 from client_sim.judging.verdict import Ruling
@@ -48,7 +50,10 @@ def test_a_finding_says_how_to_see_it_again() -> None:
         "seed 2: dense, prefix",
         "  a hole",
         "  replay: client-sim storm --seeds 1 --first 2",
+        "  make it small: client-sim shrink --seed 2",
     ]
+    larger = Campaign(size=replace(campaign.size, sends=99))
+    assert "make it small" not in view.finding(larger, failed).plain
     assert view.finding(campaign, unknown).plain.splitlines()[:2] == [
         "seed 9: unknown",
         "  no fault fired",
