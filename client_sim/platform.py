@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import weakref
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from random import Random
 
 from aiohttp import web
@@ -31,16 +33,25 @@ _FAILURES = {INVALID_CODE: Failure.INVALID, CODE_BEEN_USED: Failure.USED}
 class Platform:
     """See identity.upstream.Upstream. random: all its chance. now: its clock, in Unix seconds.
 
-    apps: as the service knows them.
+    Its world is made when somebody needs it, and let go of with it.
     """
 
     def __init__(self, random: Random, now: Callable[[], float]) -> None:
         self._random = random
         self._now = now
-        self._world = World(sqlite3.connect(":memory:"), random.randbytes)
+
+    @cached_property
+    def _world(self) -> World:
+        database = sqlite3.connect(":memory:")
+        weakref.finalize(self, database.close)
+        return World(database, self._random.randbytes)
+
+    @cached_property
+    def apps(self) -> dict[str, App]:
+        """As the service knows them, by name."""
         with self._world.db:
             self._world.registry.add_account(OPEN, UnionidPolicy.BOUND)
-            self.apps = {name: self._made(name) for name in APPS}
+            return {name: self._made(name) for name in APPS}
 
     def _made(self, name: str) -> App:
         played = APPS[name]

@@ -50,11 +50,15 @@ async def serve(data: str, host: str, port: int, testing: bool) -> None:
 def open_database(data: str) -> sqlite3.Connection:
     """The world's database, for this process alone. Raises sqlite3.Error."""
     db = sqlite3.connect(":memory:" if data == MEMORY else data, timeout=0)
-    db.execute("PRAGMA locking_mode = EXCLUSIVE")
-    db.execute("PRAGMA journal_mode = WAL")
-    # The loop must not wait for a disk. A power cut may take the last logins along; people log in
-    # again.
-    db.execute("PRAGMA synchronous = NORMAL")
+    try:
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("PRAGMA journal_mode = WAL")
+        # The loop must not wait for a disk. A power cut may take the last logins along; people log
+        # in again.
+        db.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        db.close()
+        raise
     return db
 
 

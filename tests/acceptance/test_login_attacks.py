@@ -7,7 +7,6 @@ test_login_http.py, tests/identity/test_user_info.py), signed tokens (test_issue
 import asyncio
 import json
 import os
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from syncd.platform.silence import UnionidPolicy
 from syncd.platform.world import World
 from syncd.wire.codec import JSON_SUBPROTOCOL
 from tests.acceptance.conftest import ServerProcess
+from tests.platform.town import database
 from tests.server.lobby import device
 
 PC = {"name": "PC1", "platform": "pc"}
@@ -40,7 +40,7 @@ class Town:
     """The embedded platform: a mini-program that is bound to nothing yet, and a website that is."""
 
     def __init__(self) -> None:
-        self.world = World(sqlite3.connect(":memory:"), os.urandom)
+        self.world = World(database(), os.urandom)
         registry = self.world.registry
         with self.world.db:
             registry.add_account("open", UnionidPolicy.BOUND)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sqlite3
 import threading
 import tomllib
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from syncd.platform.operations import OPERATIONS
 from syncd.platform.provision import Provision
 from syncd.platform.world import World
 from tests.conftest import Ran
+from tests.platform.town import database
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def url() -> Iterator[str]:
     thread.start()
 
     async def start() -> tuple[web.AppRunner, str]:
-        world = World(sqlite3.connect(":memory:"), Random(5).randbytes)
+        world = World(database(), Random(5).randbytes)
         clock, bell = Clock(), Bell()
         app = application(world, clock.now, bell)
         Provision(world, clock, bell).join(app)

@@ -1,6 +1,5 @@
 """API tokens: two kinds, their overlaps, and their quotas."""
 
-import sqlite3
 from random import Random
 
 import pytest
@@ -13,13 +12,14 @@ from syncd.platform.api_tokens import (
     ApiTokens,
 )
 from syncd.platform.errcodes import Failed
+from tests.platform.town import database
 
 NOW = 1_800_000_000.0
 
 
 @pytest.fixture
 def tokens() -> ApiTokens:
-    return ApiTokens(sqlite3.connect(":memory:"), bytes(32), Random(5).randbytes)
+    return ApiTokens(database(), bytes(32), Random(5).randbytes)
 
 
 def errcode(tokens: ApiTokens, token: str, now: float) -> int:

@@ -1,18 +1,18 @@
 """A browser is its person's, and a form counts only from the browser that was shown it."""
 
 import random
-import sqlite3
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.platform.browsers import Browsers, sealed, unsealed
+from tests.platform.town import database
 
 
 @pytest.fixture
 def browsers() -> Browsers:
-    return Browsers(sqlite3.connect(":memory:"), random.Random(5).randbytes)
+    return Browsers(database(), random.Random(5).randbytes)
 
 
 def entered(browsers: Browsers, person: str) -> str:

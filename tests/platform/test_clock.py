@@ -1,8 +1,7 @@
 """The clock goes forward only."""
 
-import sqlite3
-
 from syncd.platform.clock import Clock
+from tests.platform.town import database
 
 
 def test_a_clock_that_is_moved_is_ahead_from_then_on() -> None:
@@ -15,7 +14,7 @@ def test_a_clock_that_is_moved_is_ahead_from_then_on() -> None:
 
 
 def test_what_has_expired_stays_so_in_the_next_process() -> None:
-    db = sqlite3.connect(":memory:")
+    db = database()
     clock = Clock(db)
     clock.move(3600)
     clock.move(60)

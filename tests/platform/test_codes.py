@@ -1,12 +1,12 @@
 """Codes: once, soon, and through their own door."""
 
-import sqlite3
 from random import Random
 
 import pytest
 
 from syncd.platform.codes import LOGIN_CODE_S, REDEEMED_PER_MINUTE_MAX, Codes, Redeemed
 from syncd.platform.errcodes import Failed
+from tests.platform.town import database
 
 NOW = 1_800_000_000.0
 ALICE = Redeemed("alice", "", False)
@@ -15,7 +15,7 @@ ALICES_GRANT = Redeemed("alice", "snsapi_base", True)
 
 @pytest.fixture
 def codes() -> Codes:
-    return Codes(sqlite3.connect(":memory:"), Random(5).randbytes)
+    return Codes(database(), Random(5).randbytes)
 
 
 def errcode(codes: Codes, appid: str, code: str, *, login: bool = True, now: float = NOW) -> int:

@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 
 from syncd.platform.grants import ACCESS_TOKEN_S, REFRESH_TOKEN_S, Grant, Grants
+from tests.platform.town import database
 
 NOW = 1_800_000_000.0
 ALICE = Grant("wxphone", "alice", "oALICE", "snsapi_userinfo", network="127.0.0.1")
@@ -14,7 +15,7 @@ BOB = Grant("wxweb", "bob", "oBOB", "snsapi_login", snapshot=True)
 
 @pytest.fixture
 def db() -> sqlite3.Connection:
-    return sqlite3.connect(":memory:")
+    return database()
 
 
 @pytest.fixture

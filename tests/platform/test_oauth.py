@@ -1,6 +1,5 @@
 """The core behind the pages and endpoints, where a socket would show nothing more."""
 
-import sqlite3
 from pathlib import Path
 from random import Random
 
@@ -12,7 +11,7 @@ from syncd.platform.oauth import OAuth
 from syncd.platform.qrconnect import NotYours
 from syncd.platform.registry import AppState
 from syncd.platform.world import World
-from tests.platform.town import ACCOUNT, BACK, NOW, WEBSITE, new_world, secret_of
+from tests.platform.town import ACCOUNT, BACK, NOW, WEBSITE, database, new_world, secret_of
 
 ASKED = Asked(ACCOUNT, BACK, "snsapi_userinfo", "st4te")
 
@@ -23,14 +22,14 @@ def redeem(oauth: OAuth, code: str) -> dict[str, object]:
 
 
 def test_a_link_of_an_unknown_app_is_a_mistake() -> None:
-    oauth = new_world(sqlite3.connect(":memory:")).oauth
+    oauth = new_world(database()).oauth
     link = [("appid", "wxnone"), ("redirect_uri", BACK), ("response_type", "code")]
     assert oauth.read(ACCOUNT_DOOR, [*link, ("scope", "snsapi_base")]) is Mistake.APPID
     assert oauth.read(ACCOUNT_DOOR, []) is Mistake.PARAMETERS
 
 
 def test_a_confirmed_qr_code_that_gets_no_code_yet_is_not_used_up() -> None:
-    world = new_world(sqlite3.connect(":memory:"))
+    world = new_world(database())
     oauth = world.oauth
     uuid, _ = oauth.open_qr(WEBSITE, "browser", "127.0.0.1", NOW)
     oauth.scan_qr(uuid, "alice", NOW)
@@ -46,13 +45,13 @@ def test_a_confirmed_qr_code_that_gets_no_code_yet_is_not_used_up() -> None:
 
 def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "platform.db"
-    first = new_world(sqlite3.connect(path)).oauth
+    first = new_world(database(path)).oauth
     granted = redeem(first, first.code(ASKED, "alice", False, NOW))
     browser = first.enter(first.invite("alice"))
     uuid, _ = first.open_qr(WEBSITE, "pc", "127.0.0.1", NOW)
     first.scan_qr(uuid, "alice", NOW)
 
-    second = World(sqlite3.connect(path), Random(6).randbytes).oauth
+    second = World(database(path), Random(6).randbytes).oauth
     given = {name: str(granted[name]) for name in ("access_token", "openid")}
     assert second.user_info(given, NOW)["openid"] == granted["openid"]
     assert browser
@@ -64,7 +63,7 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_no_secret_lies_in_the_database() -> None:
-    world = new_world(sqlite3.connect(":memory:"))
+    world = new_world(database())
     oauth = world.oauth
     code = oauth.code(ASKED, "alice", False, NOW)
     granted = redeem(oauth, code)

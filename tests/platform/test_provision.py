@@ -1,6 +1,5 @@
 """Provisioning: every operation over a socket, its errors, and a document that names them all."""
 
-import sqlite3
 from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
@@ -14,6 +13,7 @@ from syncd.platform.bell import Bell
 from syncd.platform.clock import Clock
 from syncd.platform.provision import Provision
 from syncd.platform.world import World
+from tests.platform.town import database
 
 
 class Office:
@@ -35,7 +35,7 @@ class Office:
 @pytest.fixture
 async def office() -> AsyncIterator[Office]:
     clock, bell = Clock(), Bell()
-    world = World(sqlite3.connect(":memory:"), Random(5).randbytes)
+    world = World(database(), Random(5).randbytes)
     app = application(world, clock.now, bell)
     Provision(world, clock, bell).join(app)
     async with TestClient(TestServer(app)) as client:
@@ -186,6 +186,6 @@ async def test_the_document_names_exactly_what_there_is(office: Office) -> None:
 
 
 async def test_without_provisioning_there_is_none() -> None:
-    world = World(sqlite3.connect(":memory:"), Random(5).randbytes)
+    world = World(database(), Random(5).randbytes)
     async with TestClient(TestServer(application(world, Clock().now))) as client:
         assert (await client.post("/provision/person", json={"person": "a"})).status == 404

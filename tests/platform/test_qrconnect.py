@@ -1,7 +1,6 @@
 """QR codes: one browser, one scanner, one code, five minutes."""
 
 import random
-import sqlite3
 from contextlib import suppress
 
 import pytest
@@ -16,6 +15,7 @@ from syncd.platform.qrconnect import (
     Status,
     TooMany,
 )
+from tests.platform.town import database
 
 NOW = 1_800_000_000.0
 PC1, PC2 = "browser of PC1", "browser of PC2"
@@ -27,7 +27,7 @@ def codes() -> QrCodes:
 
 
 def new_codes() -> QrCodes:
-    return QrCodes(sqlite3.connect(":memory:"), random.Random(5).randbytes)
+    return QrCodes(database(), random.Random(5).randbytes)
 
 
 def test_scanned_and_confirmed_it_is_taken_once(codes: QrCodes) -> None:

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from syncd.platform.errcodes import Failed
 from syncd.platform.registry import AppKind, AppState, NewApp, PersonState, Registry, Unknown
 from syncd.platform.silence import UnionidPolicy
+from tests.platform.town import database
 
 NOW = 1_800_000_000.0
 PROGRAM = NewApp(AppKind.MINI_PROGRAM, "Inbox", "owner", "open", component=True)
 
 
 def new_registry(db: sqlite3.Connection | None = None, key: bytes = bytes(32)) -> Registry:
-    registry = Registry(db or sqlite3.connect(":memory:"), key, Random(5).randbytes)
+    registry = Registry(db or database(), key, Random(5).randbytes)
     registry.add_account("open", UnionidPolicy.BOUND)
     for person in ("alice", "bob"):
         registry.add_person(person, person.title())
@@ -71,7 +72,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 def test_nothing_but_an_end_changes_an_openid(steps: list[str]) -> None:
-    db = sqlite3.connect(":memory:")
+    db = database()
     registry = new_registry(db)
     followed = NewApp(AppKind.OFFICIAL_ACCOUNT, "news", "owner")
     made = registry.add_app(followed)

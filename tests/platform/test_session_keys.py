@@ -1,7 +1,6 @@
 """session_key: one at a time, longer with use, and the published vectors."""
 
 import hmac
-import sqlite3
 from base64 import b64decode
 from random import Random
 
@@ -9,6 +8,7 @@ import pytest
 
 from syncd.platform.errcodes import INVALID_SIGNATURE, Failed
 from syncd.platform.session_keys import REFRESH_MIN_S, RESET_MIN_S, SESSION_KEY_S, SessionKeys
+from tests.platform.town import database
 
 NOW = 1_800_000_000.0
 WX_ALICE = ("wx", "alice")
@@ -16,7 +16,7 @@ WX_ALICE = ("wx", "alice")
 
 @pytest.fixture
 def keys() -> SessionKeys:
-    keys = SessionKeys(sqlite3.connect(":memory:"), Random(5).randbytes)
+    keys = SessionKeys(database(), Random(5).randbytes)
     keys.renew(*WX_ALICE, NOW)
     return keys
 
@@ -85,7 +85,7 @@ def test_there_is_one_way_to_sign(keys: SessionKeys, method: str) -> None:
 
 
 def test_the_published_vector() -> None:
-    keys = SessionKeys(sqlite3.connect(":memory:"), lambda _: b64decode("o0q0otL8aEzpcZL/FT9WsQ=="))
+    keys = SessionKeys(database(), lambda _: b64decode("o0q0otL8aEzpcZL/FT9WsQ=="))
     keys.renew(*WX_ALICE, NOW)
     published = "46e043c5525c2d817c44be603d30837a808a1d930d038f6fdc3e62a201fed128"
     keys.check(*WX_ALICE, published, "hmac_sha256", NOW)

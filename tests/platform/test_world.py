@@ -1,7 +1,6 @@
 """The world: each answer is one transaction, and what a person showed is what is decrypted."""
 
 import json
-import sqlite3
 from base64 import b64decode
 from hashlib import sha1
 
@@ -20,6 +19,7 @@ from tests.platform.town import (
     NOW,
     PROGRAM,
     WEBSITE,
+    database,
     new_world,
     secret_of,
 )
@@ -27,7 +27,7 @@ from tests.platform.town import (
 
 @pytest.fixture
 def world() -> World:
-    return new_world(sqlite3.connect(":memory:"))
+    return new_world(database())
 
 
 def log_in(world: World, person: str = "alice", now: float = NOW) -> tuple[str, str, str | None]:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -36,6 +37,18 @@ KINDS = {
 PEOPLE = {"alice": (NICKNAME, "https://img.example/0"), "bob": ("Bob", "")}
 
 
+class _Database(sqlite3.Connection):
+    """It is closed with its last user: tests make worlds by the dozen."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def database(path: str | Path = ":memory:") -> sqlite3.Connection:
+    """A database for a world."""
+    return sqlite3.connect(path, factory=_Database)
+
+
 def secret_of(appid: str) -> str:
     return f"secret of {appid}"
 
@@ -59,7 +72,7 @@ class Town:
     def __init__(self, refusal: Refusal = Refusal.STATE_ONLY) -> None:
         self.bell = Bell()
         self.time = NOW
-        self.world = new_world(sqlite3.connect(":memory:"))
+        self.world = new_world(database())
         self.oauth = self.world.oauth
         self.registry = self.world.registry
         self.app = application(self.world, self.now, self.bell, refusal)
