@@ -110,8 +110,7 @@ class Devices:
         shown, kind = words.device_name(name), words.platform(platform)
         device = DeviceId(self._draw(limits.DEVICE_ID_CHARACTERS // 2).hex())
         token = secret("sd_", self._draw)
-        if await self._storage.people.standing(owner) is Standing.GONE:
-            raise Declined(errors.ACCOUNT_GONE)
+        await self._insist_on_somebody(owner)
         await self._storage.create_account(owner)
         await self._storage.create_device(owner, device, shown, kind, hash_of_secret(token))
         return Credential(device, token)
@@ -141,10 +140,15 @@ class Devices:
             raise Declined(errors.NOT_FOUND, "The account has no such device.")
         if known[wanted].revoked:
             raise Declined(errors.BAD_REQUEST, "The device was revoked, and that is for ever.")
+        await self._insist_on_somebody(known[wanted].account)
         token = secret("sd_", self._draw)
         await self._storage.change_credential(wanted, hash_of_secret(token))
         self._ended(wanted, errors.TOKEN_ROTATED)
         return Credential(wanted, token)
+
+    async def _insist_on_somebody(self, account: AccountId) -> None:
+        if await self._storage.people.standing(account) is Standing.GONE:
+            raise Declined(errors.ACCOUNT_GONE)
 
     async def revoke(self, device: str) -> Device:
         """End a device's right for ever; doing it twice is no error. Raises Declined."""

@@ -34,13 +34,18 @@ async def test_the_second_device_of_an_account_is_another_one(storage: Storage) 
     assert [each.device for each in await devices.listed("alice")] == [one.device, other.device]
 
 
-async def test_nobody_gets_a_device_of_an_account_that_is_gone(storage: Storage) -> None:
+async def test_nobody_gets_a_token_of_an_account_that_is_gone(storage: Storage) -> None:
     devices = Devices(storage)
-    await devices.create("alice", name="PC1", platform="pc")
+    made = await devices.create("alice", name="PC1", platform="pc")
     await storage.people.stand(AccountId("alice"), Standing.GONE)
-    with pytest.raises(Declined) as declined:
-        await devices.create("alice", name="PC2", platform="pc")
-    assert declined.value.refusal is errors.ACCOUNT_GONE
+    for refused in (
+        devices.create("alice", name="PC2", platform="pc"),
+        devices.rotate("alice", made.device),
+    ):
+        with pytest.raises(Declined) as declined:
+            await refused
+        assert declined.value.refusal is errors.ACCOUNT_GONE
+    assert await devices.authenticate(made.token) is errors.SIGNED_OUT
 
 
 async def test_chance_comes_from_the_source_that_was_given(storage: Storage) -> None:
