@@ -42,7 +42,8 @@ class Platform:
 
     @cached_property
     def _world(self) -> World:
-        database = sqlite3.connect(":memory:")
+        # Let go of by whichever thread collects it.
+        database = sqlite3.connect(":memory:", check_same_thread=False)
         weakref.finalize(self, database.close)
         return World(database, self._random.randbytes)
 

@@ -46,7 +46,8 @@ class _Database(sqlite3.Connection):
 
 def database(path: str | Path = ":memory:") -> sqlite3.Connection:
     """A database for a world."""
-    return sqlite3.connect(path, factory=_Database)
+    # Whoever collects garbage last is of any thread.
+    return sqlite3.connect(path, factory=_Database, check_same_thread=False)
 
 
 def secret_of(appid: str) -> str:
