@@ -19,15 +19,22 @@ GENESIS = Link(bytes(LINK_BYTES))
 """The link before the first entry of every log."""
 
 
+_UNBEGUN = blake2b(digest_size=LINK_BYTES)
+"""To be copied: that takes two thirds of the time of a new one."""
+
+
 def hash_of(body: bytes) -> bytes:
     """The 32 bytes by which a body enters the chain."""
-    return blake2b(body, digest_size=LINK_BYTES).digest()
+    hashing = _UNBEGUN.copy()
+    hashing.update(body)
+    return hashing.digest()
 
 
 def link(previous: Link, seq: Seq, header: bytes, body_hash: bytes) -> Link:
     """The link of the entry at `seq`, whose predecessor's link is `previous`."""
-    joined = b"".join((previous, seq.to_bytes(8, "big"), header, body_hash))
-    return Link(blake2b(joined, digest_size=LINK_BYTES).digest())
+    hashing = _UNBEGUN.copy()
+    hashing.update(b"".join((previous, seq.to_bytes(8, "big"), header, body_hash)))
+    return Link(hashing.digest())
 
 
 def shown(full: Link) -> Chain:

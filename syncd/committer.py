@@ -126,6 +126,7 @@ class Committer:
         self._fan_outs = FanOuts()
         self._damages = Damages()
         self._latest = ""
+        self._met = False
         self._company_until = 0.0
         self._waiting_bytes = 0
         self._waiting_bytes_of: Counter[str] = Counter()
@@ -215,8 +216,7 @@ class Committer:
     def _meet(self, party: str) -> None:
         """Somebody asks for something: notice when it is somebody else than last time."""
         if party != self._latest:
-            if self._latest:
-                self._company_until = asyncio.get_running_loop().time() + COMPANY_S
+            self._met = bool(self._latest)
             self._latest = party
 
     # -------------------------------------------------------- the one loop
@@ -288,7 +288,10 @@ class Committer:
             self._cursor_timer.cancel()
             self._cursor_timer = None
         self._cursors_due = False
-        alone = asyncio.get_running_loop().time() >= self._company_until
+        now = asyncio.get_running_loop().time()
+        if self._met:
+            self._company_until, self._met = now + COMPANY_S, False
+        alone = now >= self._company_until
         share = COMMIT_ENTRIES_MAX if alone else COMMIT_SHARE_ENTRIES_MAX
         for waiting in self._turns.round(COMMIT_ENTRIES_MAX, share):
             if isinstance(waiting, Publishing):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from syncd.limits import FAN_OUTS_REMEMBERED_MAX, MEMBERS_MAX
-from syncd.model import ConversationId, Intent, Kind, members_of_direct
+from syncd.model import ConversationId, Intent, Kind, is_direct
 
 _OWN_LOG = frozenset({Kind.DELETE, Kind.READ})
 _DIRECT = 2
@@ -26,7 +26,7 @@ class FanOuts:
         """Entries that a message is taken to write; an unknown group is taken for a largest one."""
         if intent.kind in _OWN_LOG:
             return 1
-        if members_of_direct(intent.conversation) is not None:
+        if is_direct(intent.conversation):
             return _DIRECT
         return self._known.get(intent.conversation, MEMBERS_MAX)
 

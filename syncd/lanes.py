@@ -41,7 +41,7 @@ class Waiting:
     ) -> None:
         self.lane, self.piece, self.take = lane, submission, take
         self.account = submission.drafts[0].account
-        self.weight = sum(_weight(draft.record) for draft in submission.drafts)
+        self.weight = sum([_weight(draft.record) for draft in submission.drafts])
         self.wide = False
         """Whether the piece holds messages to groups."""
         self._fan_outs = fan_outs
@@ -49,7 +49,7 @@ class Waiting:
 
     def cut(self, entries_max: int) -> int:
         drafts, self._left = self._left, ()
-        entries, self.wide = 0, False
+        entries, widest = 0, 0
         if self.lane.refusing is None:
             for count, draft in enumerate(drafts):
                 more = self._fan_outs.of(draft.intent)
@@ -57,7 +57,9 @@ class Waiting:
                     drafts, self._left = drafts[:count], drafts[count:]
                     break
                 entries += more
-                self.wide = self.wide or more > 2
+                if more > widest:
+                    widest = more
+        self.wide = widest > 2
         self.piece = Submission(self.piece.device, self.piece.generation, drafts)
         return entries
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, IntEnum
-from functools import lru_cache
-from typing import Annotated, NewType, TypeAlias
+from typing import Annotated, NewType, TypeAlias, cast
 
 import msgspec
 
@@ -36,6 +35,7 @@ EPOCH_BYTES = 8
 CHAIN_BYTES = 8
 
 _ACCOUNT = re.compile(rf"[A-Za-z0-9._@:+=-]{{1,{limits.ACCOUNT_CHARACTERS_MAX}}}")
+_DIRECT = re.compile(rf"({_ACCOUNT.pattern})~({_ACCOUNT.pattern})")
 _DEVICE = re.compile(rf"[0-9a-f]{{{limits.DEVICE_ID_CHARACTERS}}}")
 _DIRECT_SEPARATOR = "~"
 """Stands between the two accounts of a direct conversation; no account id may contain it."""
@@ -69,16 +69,21 @@ def is_group(text: str) -> bool:
     return is_account(text)
 
 
-@lru_cache(maxsize=8192)  # asked twice for every message, mostly about the same few
 def members_of_direct(conversation: str) -> tuple[AccountId, AccountId] | None:
     """The two accounts of a direct conversation's id, sorted, or None where it is no such id.
 
     An account may write to itself: then both are the same.
     """
-    one, separator, other = conversation.partition(_DIRECT_SEPARATOR)
-    if not separator or one > other or not (is_account(one) and is_account(other)):
+    found = _DIRECT.fullmatch(conversation)
+    if found is None:
         return None
-    return AccountId(one), AccountId(other)
+    one, other = cast("tuple[AccountId, AccountId]", found.groups())
+    return (one, other) if one <= other else None
+
+
+def is_direct(conversation: ConversationId) -> bool:
+    """Whether an id, which is one, is a direct conversation's: quicker than looking who is in."""
+    return _DIRECT_SEPARATOR in conversation
 
 
 class Kind(IntEnum):
@@ -194,11 +199,13 @@ class Publication:
     """What the policy says to it, if it is a new one: the key of an accepted one stays good."""
 
 
-class Accepted(msgspec.Struct, frozen=True, gc=False):
-    """The message is durable. `seq` is its place in the sender's own log; None when trimmed."""
+class Accepted(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One message that is durable: as storage says it, and as it crosses the wire."""
 
-    number: int
-    seq: Seq | None
+    number: Annotated[int, msgspec.Meta(ge=1, le=limits.INTEGER_MAX)]
+    """Of a publication, of which no device hears, 0."""
+    seq: Annotated[Seq, msgspec.Meta(ge=0, le=limits.INTEGER_MAX)] | None
+    """Its place in the sender's own log; None when trimmed."""
     duplicate: bool
 
 
@@ -212,8 +219,7 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
 Outcome: TypeAlias = Accepted | Refused
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True):
     """What one session asks to append: drafts of one device, in the device's order."""
 
     device: DeviceId
@@ -271,8 +277,7 @@ class Opening:
     """The epochs of their logs: who states one of them was a guest's."""
 
 
-@dataclass(frozen=True, slots=True)
-class CursorMark:
+class CursorMark(msgspec.Struct, frozen=True):
     """What a device confirmed: everything up to `seq` of `epoch`."""
 
     account: AccountId
@@ -291,8 +296,7 @@ class VerdictNote:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Work(msgspec.Struct, frozen=True, kw_only=True):
     """All that one transaction does: cursors, openings, appends, publications, then the notes.
 
     Cursors come before openings: what a device confirmed before its hello counts for its hello.
@@ -307,22 +311,20 @@ class Work:
     notes: tuple[VerdictNote, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """What became of a Work, item by item in its order; `grown` are the accounts to wake."""
 
     openings: tuple[Opening | Refusal, ...] = ()
     submissions: tuple[tuple[Outcome, ...] | Superseded, ...] = ()
     publications: tuple[Accepted | Refusal, ...] = ()
     grown: frozenset[AccountId] = frozenset()
-    fan_outs: Mapping[ConversationId, int] = field(default_factory=dict)
+    fan_outs: Mapping[ConversationId, int] = msgspec.field(default_factory=dict)
     """How many logs the newest entry of a conversation went to, where it was more than two."""
     damages: tuple[str, ...] = ()
     """What was found to contradict itself; only the items concerned were refused for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadRequest:
+class ReadRequest(msgspec.Struct, frozen=True):
     """Give me what follows `after`: at least one entry if there is one, else up to `bytes_max`."""
 
     account: AccountId
@@ -330,8 +332,7 @@ class ReadRequest:
     bytes_max: int
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """A contiguous run of encoded entries, after+1 .. to, of one log, and where the log stands.
 
     When `after` lay below the floor or above the head, or the account is unknown, the page is

@@ -1,10 +1,10 @@
 """The one writer: what is gathered, who hears what and when, and what a failure leaves behind."""
 
 import asyncio
+import dataclasses
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -232,7 +232,7 @@ async def test_what_was_refused_for_now_is_not_overtaken_by_what_waits_already()
         unanswered = submission(1)
         [first] = unanswered.drafts
         asked = structs.replace(first, refusal=errors.POLICY_UNAVAILABLE)
-        office.send(replace(unanswered, drafts=(asked,)), lane)
+        office.send(structs.replace(unanswered, drafts=(asked,)), lane)
         await office.until(lambda: len(storage.works) == 2)
         office.send(submission(2), lane)  # of the next transaction
         storage.gate.set()
@@ -250,7 +250,7 @@ async def test_what_was_accepted_before_holds_nobody_up() -> None:
         known = submission(1)
         [first] = known.drafts
         asked = structs.replace(first, refusal=errors.POLICY_UNAVAILABLE)
-        office.send(replace(known, drafts=(asked,)), lane)
+        office.send(structs.replace(known, drafts=(asked,)), lane)
         office.send(submission(2), lane)
         await office.until(lambda: len(office.diary) == 3)
         assert [accepted(each) for each in office.diary] == [[1], [1], [2]]
@@ -668,7 +668,8 @@ def writing_to(group: str, count: int, device: Any = PHONE, first: int = 1) -> S
     """Messages to a group, drafted as if they were direct ones."""
     made = submission(*range(first, first + count), device=device)
     intent = Intent(Kind.MESSAGE, ConversationId(group))
-    return replace(made, drafts=tuple(structs.replace(each, intent=intent) for each in made.drafts))
+    drafts = tuple(structs.replace(each, intent=intent) for each in made.drafts)
+    return structs.replace(made, drafts=drafts)
 
 
 async def founded(storage: Storage, members: int) -> None:
@@ -678,7 +679,7 @@ async def founded(storage: Storage, members: int) -> None:
         await storage.create_account(each)
     change = Change(Action.CREATE, others, ())
     intent = Intent(Kind.SYSTEM, ConversationId("team"), None, change)
-    made = replace(publication("founded"), intent=intent, account=None, actor=ALICE)
+    made = dataclasses.replace(publication("founded"), intent=intent, account=None, actor=ALICE)
     assert isinstance((await storage.commit(Work(publications=(made,)))).publications[0], Accepted)
 
 
@@ -692,7 +693,7 @@ async def opened_by_bob(office: Office) -> None:
 def from_bob(*numbers: int) -> Submission:
     made = submission(*numbers, device=TABLET)
     drafts = tuple(structs.replace(each, account=BOB) for each in made.drafts)
-    return replace(made, drafts=drafts)
+    return structs.replace(made, drafts=drafts)
 
 
 async def test_a_flood_leaves_room_for_whoever_comes_next() -> None:

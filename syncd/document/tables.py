@@ -14,7 +14,7 @@ from msgspec import inspect as shapes
 from syncd import errors, limits
 from syncd.errors import Refusal, Scope
 from syncd.membership import Action
-from syncd.model import Chain, Epoch, Identity, Kind, Position
+from syncd.model import Accepted, Chain, Epoch, Identity, Kind, Position
 from syncd.protocol import session_table
 from syncd.protocol.signalling import SignalKind
 from syncd.protocol.verdict import Reason
@@ -26,7 +26,7 @@ RECORDS = (
     Identity,
     frames.Message,
     frames.Entry,
-    frames.AcceptedField,
+    Accepted,
     frames.RefusedField,
 )
 
@@ -41,6 +41,11 @@ _NOUNS = {
     Identity: {
         "device": "the device that sent the message.",
         "number": "the number that it gave the message.",
+    },
+    Accepted: {
+        "number": "the message's.",
+        "seq": "its place in the sender's own log; null when it was trimmed.",
+        "duplicate": "true when it had been accepted before.",
     },
 }
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from syncd.errors import Refusal
 from syncd.model import AccountId, DeviceId, Opening, Outcome, Page
@@ -11,23 +12,20 @@ from syncd.wire import frames
 from syncd.wire.frames import ClientFrame
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(msgspec.Struct, frozen=True):
     """A frame of the client came. `wall_ms` is the server's wall clock, for people to read."""
 
     frame: ClientFrame
     wall_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed:
+class Malformed(msgspec.Struct, frozen=True):
     """Bytes came that are no frame (or of the wrong encoding)."""
 
     refusal: Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(msgspec.Struct, frozen=True):
     """The token belongs to this device of this account. Answers Authenticate."""
 
     account: AccountId
@@ -35,60 +33,51 @@ class Admitted:
     credential: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class NotAdmitted:
+class NotAdmitted(msgspec.Struct, frozen=True):
     """The token opens nothing, or nobody could tell. Answers Authenticate."""
 
     refusal: Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     """The next generation is ours, and this is where everything stands. Answers Open."""
 
     opening: Opening
 
 
-@dataclass(frozen=True, slots=True)
-class NotOpened:
+class NotOpened(msgspec.Struct, frozen=True):
     """Storage let nobody in. Answers Open."""
 
     refusal: Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(msgspec.Struct, frozen=True):
     """What became of the drafts of one Append, in their order. Answers Append."""
 
     outcomes: tuple[Outcome, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PageRead:
+class PageRead(msgspec.Struct, frozen=True):
     """Answers Read."""
 
     page: Page
 
 
-@dataclass(frozen=True, slots=True)
-class ReadFailed:
+class ReadFailed(msgspec.Struct, frozen=True):
     """Storage cannot serve the log right now. Answers Read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Woken:
+class Woken(msgspec.Struct, frozen=True):
     """The account's log may have grown. Carries nothing; may be lost, doubled, merged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signalled:
+class Signalled(msgspec.Struct, frozen=True):
     """Another device signalled, in a conversation of this account."""
 
     frame: frames.Signalled
 
 
-@dataclass(frozen=True, slots=True)
-class Superseded:
+class Superseded(msgspec.Struct, frozen=True):
     """A newer socket of this device took over; `instance` is its client process.
 
     Either the shell saw it, or a commit did: then what was submitted was dropped, unanswered.
@@ -97,8 +86,7 @@ class Superseded:
     instance: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """The session's right ended: the device was revoked or its token rotated.
 
     Either the shell was told, or a commit saw it and dropped what was submitted, unanswered.
@@ -107,30 +95,25 @@ class Ended:
     refusal: Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Draining:
+class Draining(msgspec.Struct, frozen=True):
     """The server is stopping."""
 
 
-@dataclass(frozen=True, slots=True)
-class Throttled:
+class Throttled(msgspec.Struct, frozen=True):
     """The account or the address asks for too much, and should stay away for so long."""
 
     retry_after_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class WriteStalled:
+class WriteStalled(msgspec.Struct, frozen=True):
     """The socket accepted no byte for WRITE_STALLED_TIMEOUT_S."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimePassed:
+class TimePassed(msgspec.Struct, frozen=True):
     """The deadline that the session named may have come."""
 
 
-@dataclass(frozen=True, slots=True)
-class Disconnected:
+class Disconnected(msgspec.Struct, frozen=True):
     """The socket is gone."""
 
 

@@ -28,6 +28,9 @@ class State(Enum):
     CLOSED = "closed"
     """A goodbye was said or the socket is gone; late completions fall on deaf ears."""
 
+    # Enum's own is written in Python, and the table below is looked into for every event.
+    __hash__ = object.__hash__
+
 
 EVENTS: tuple[type[events.Event], ...] = get_args(events.Event)
 

@@ -12,10 +12,8 @@ from typing import Protocol
 
 import msgspec
 
-from syncd import heading
 from syncd.chain import hash_of
 from syncd.errors import MALFORMED_FRAME, Refusal
-from syncd.heading import Heading
 from syncd.model import AccountId, Chain, DeviceId, Record, Seq
 from syncd.wire import json_twin
 from syncd.wire.frames import Batch, ClientFrame, Entry, Frame, Message, ServerFrame
@@ -58,6 +56,9 @@ class Codec(Protocol):
 
 _pack = msgspec.msgpack.Encoder().encode
 
+_UNBEGUN = blake2b(digest_size=16)
+"""Of a content, to be copied (as in chain.py)."""
+
 
 def pack_entry(message: Message, account: AccountId, device: DeviceId, time_ms: int) -> Record:
     """The entry that `message` becomes: its two byte strings and its body's hash.
@@ -65,8 +66,9 @@ def pack_entry(message: Message, account: AccountId, device: DeviceId, time_ms: 
     `header` + `body` is the MessagePack array of an Entry: the header ends before the last field.
     The same record goes into every member's log.
     """
-    header = heading.pack(
-        Heading(
+    # A tuple is packed to the same bytes as an Entry, and is made more quickly.
+    entry = _pack(
+        (
             message.kind,
             message.conversation,
             account,
@@ -74,10 +76,11 @@ def pack_entry(message: Message, account: AccountId, device: DeviceId, time_ms: 
             message.number,
             message.target,
             time_ms,
+            message.body,
         )
     )
     body = _pack(message.body)
-    return Record(header, body, hash_of(body))
+    return Record(entry[: -len(body)], body, hash_of(body))
 
 
 def content_of(message: Message, record: Record) -> bytes:
@@ -85,8 +88,9 @@ def content_of(message: Message, record: Record) -> bytes:
 
     `record` is the message's; its body was hashed already.
     """
-    fields = _pack((message.kind, message.conversation, message.target))
-    return blake2b(fields + record.body_hash, digest_size=16).digest()
+    hashing = _UNBEGUN.copy()
+    hashing.update(_pack((message.kind, message.conversation, message.target)) + record.body_hash)
+    return hashing.digest()
 
 
 # ---------------------------------------------------------------- MessagePack

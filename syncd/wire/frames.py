@@ -18,6 +18,7 @@ from syncd import limits
 from syncd.model import (
     CHAIN_BYTES,
     EPOCH_BYTES,
+    Accepted,
     AccountId,
     Chain,
     ConversationId,
@@ -241,19 +242,6 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=20):
     floor: Count = 0
 
 
-class AcceptedField(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One message that is durable.
-
-    number: the message's.
-    seq: its place in the sender's own log; null when it was trimmed.
-    duplicate: true when it had been accepted before.
-    """
-
-    number: Number
-    seq: Count | None
-    duplicate: bool
-
-
 class RefusedField(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One message that was not appended.
 
@@ -272,7 +260,7 @@ class Answers(msgspec.Struct, frozen=True, array_like=True, tag=21):
     refused: those that were not appended. Each message that this frame answers is in one of both.
     """
 
-    accepted: tuple[AcceptedField, ...]
+    accepted: tuple[Accepted, ...]
     refused: tuple[RefusedField, ...]
 
 

@@ -30,7 +30,6 @@ from syncd.client import (
 from syncd.model import AccountId, ConversationId, Identity
 from syncd.protocol import client_commands as commands
 from syncd.wire.frames import (
-    AcceptedField,
     Answers,
     Batch,
     Entry,
@@ -127,7 +126,7 @@ async def test_an_unanswered_message_is_sent_again_under_its_number(tmp_path: Pa
         await talk.say(welcome(sent=1))
         [message] = (await talk.expect(Send)).messages
         assert (message.number, message.body) == (1, b"hello")
-        await talk.say(Answers((AcceptedField(1, 1, True),), ()))
+        await talk.say(Answers((Accepted(1, 1, True),), ()))
         await talk.say(batch(0, entry(1, OWN)))
         await talk.listen()
 
@@ -144,14 +143,14 @@ async def test_after_busy_everything_is_sent_again_in_order() -> None:
         await talk.say(welcome())
         assert [each.number for each in (await talk.expect(Send)).messages] == [1, 2, 3]
         busy = tuple(RefusedField(number, errors.BUSY.code) for number in (2, 3))
-        await talk.say(Answers((AcceptedField(1, 1, False),), busy))
+        await talk.say(Answers((Accepted(1, 1, False),), busy))
         assert await talk.listen() == errors.RESENDING.code
 
     async def second(talk: Talk) -> None:
         await talk.expect(Hello)
         await talk.say(welcome(head=1, sent=1))
         assert [each.number for each in (await talk.expect(Send)).messages] == [2, 3]
-        fields = (AcceptedField(2, 2, False), AcceptedField(3, 3, False))
+        fields = (Accepted(2, 2, False), Accepted(3, 3, False))
         await talk.say(Answers(fields, ()))
         await talk.listen()
 
@@ -167,7 +166,7 @@ async def test_a_refused_message_is_sent_again_as_a_new_one() -> None:
         for number, answers in (
             (1, Answers((), (RefusedField(1, errors.NOT_A_MEMBER.code),))),
             (2, Answers((), (RefusedField(2, errors.NOT_A_MEMBER.code),))),
-            (3, Answers((AcceptedField(3, 1, False),), ())),
+            (3, Answers((Accepted(3, 1, False),), ())),
         ):
             [message] = (await talk.expect(Send)).messages
             assert (message.number, message.body) == (number, b"hello")
@@ -204,7 +203,7 @@ async def test_a_refused_message_is_sent_again_whatever_the_connection(tmp_path:
         await talk.say(welcome())
         [message] = (await talk.expect(Send)).messages
         assert (message.number, message.body) == (2, b"hello")
-        await talk.say(Answers((AcceptedField(2, 1, False),), ()))
+        await talk.say(Answers((Accepted(2, 1, False),), ()))
         await talk.listen()
 
     go, store = asyncio.Event(), tmp_path / "store.db"
@@ -250,7 +249,7 @@ async def test_messages_queued_before_the_first_verdict_get_numbers_by_it() -> N
         await soon(go.wait())
         await talk.say(welcome(sent=6))
         assert [each.number for each in (await talk.expect(Send)).messages] == [7, 8]
-        await talk.say(Answers((AcceptedField(7, 1, False), AcceptedField(8, 2, False)), ()))
+        await talk.say(Answers((Accepted(7, 1, False), Accepted(8, 2, False)), ()))
         await talk.listen()
 
     async with peer(script) as url, connect(url, token="t") as device:

@@ -60,7 +60,7 @@ def goodbye(refusal: errors.Refusal, instance: str | None = None, after: int | N
 def answers(*accepted: tuple[int, int | None, bool], refused: Any = ()) -> events.Received:
     return got(
         frames.Answers(
-            tuple(frames.AcceptedField(*each) for each in accepted),
+            tuple(Accepted(*each) for each in accepted),
             tuple(frames.RefusedField(number, refusal.code) for number, refusal in refused),
         )
     )

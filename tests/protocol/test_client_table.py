@@ -39,7 +39,7 @@ SAMPLES: dict[Happening, list[Any]] = {
     frames.Batch: [batch(10, entry(1)), batch(11, entry(1))],
     frames.Heartbeat: [got(frames.Heartbeat(EPOCH, 20, 10)), got(frames.Heartbeat(EPOCH, 20, 9))],
     frames.Answers: [
-        got(frames.Answers((frames.AcceptedField(1, 11, False),), ())),
+        got(frames.Answers((Accepted(1, 11, False),), ())),
         got(frames.Answers((), (frames.RefusedField(1, errors.BUSY.code),))),
     ],
     frames.Goodbye: [

@@ -2,9 +2,9 @@
 
 import ast
 import inspect
-from dataclasses import is_dataclass
 from typing import get_args
 
+import msgspec
 import pytest
 
 from syncd.protocol import commands
@@ -13,8 +13,8 @@ from syncd.server import connection
 
 @pytest.mark.parametrize("kind", get_args(commands.Command))
 def test_a_command_is_a_frozen_value_with_a_meaning(kind: type) -> None:
-    assert is_dataclass(kind)
-    assert kind.__dataclass_params__.frozen
+    assert issubclass(kind, msgspec.Struct)
+    assert kind.__struct_config__.frozen
     assert kind.__doc__
 
 

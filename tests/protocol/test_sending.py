@@ -10,7 +10,7 @@ from syncd.membership import Action, Change
 from syncd.model import Accepted, ConversationId, Identity, Intent, Kind, Refused, direct
 from syncd.protocol.sending import Sending, answers, intent_of
 from syncd.wire.codec import content_of, unpack_entries
-from syncd.wire.frames import AcceptedField, Answers, Message, RefusedField, Send
+from syncd.wire.frames import Answers, Message, RefusedField, Send
 from tests.drafts import ALICE, BOB, CAROL, PHONE, message
 
 GROUP = ConversationId("friends")
@@ -226,6 +226,6 @@ def test_answers_keep_the_order_of_each_sort() -> None:
         Refused(4, errors.BUSY),
     )
     assert answers(outcomes) == Answers(
-        (AcceptedField(1, 10, False), AcceptedField(3, None, True)),
+        (Accepted(1, 10, False), Accepted(3, None, True)),
         (RefusedField(2, errors.CONFLICT.code), RefusedField(4, errors.BUSY.code)),
     )

@@ -25,7 +25,6 @@ from syncd.protocol.session import Session
 from syncd.protocol.session_table import EVENTS, TABLE, State
 from syncd.protocol.signalling import SignalKind
 from syncd.wire.frames import (
-    AcceptedField,
     Ack,
     Answers,
     Heartbeat,
@@ -471,9 +470,7 @@ def test_heartbeats_tell_the_floor() -> None:
 def test_a_send_is_made_durable_before_it_is_answered() -> None:
     live().frame(Send((message(1), message(2)))).commands(commands.Append(submission(1, 2))).event(
         events.Committed((Accepted(1, 7, False), Accepted(2, 8, False)))
-    ).commands(
-        commands.Reply(Answers((AcceptedField(1, 7, False), AcceptedField(2, 8, False)), ()))
-    )
+    ).commands(commands.Reply(Answers((Accepted(1, 7, False), Accepted(2, 8, False)), ())))
 
 
 def test_what_could_never_be_accepted_is_answered_at_once() -> None:

@@ -5,7 +5,7 @@ from typing import get_args
 from hypothesis import strategies as st
 
 from syncd import limits
-from syncd.model import Identity, Position
+from syncd.model import Accepted, Identity, Position
 from syncd.wire import frames
 
 counts = st.integers(0, limits.INTEGER_MAX)
@@ -32,7 +32,7 @@ entries = st.builds(
     counts,
     st.none() | bodies,
 )
-accepted = st.builds(frames.AcceptedField, numbers, st.none() | counts, st.booleans())
+accepted = st.builds(Accepted, numbers, st.none() | counts, st.booleans())
 refused = st.builds(frames.RefusedField, numbers, counts)
 
 verdict_fields = (words, words, eight_bytes, counts, counts, counts, eight_bytes, counts, counts)
