@@ -85,6 +85,13 @@ def _rate(text: str) -> int:
     return int(text)
 
 
+def _mebibytes(text: str) -> int:
+    whole = text.isascii() and text.isdigit() and len(text) <= 9
+    if not whole or int(text) > limits.UNFOLDED_MIB_MAX:
+        raise ValueError(f"a whole number of MiB up to {limits.UNFOLDED_MIB_MAX}")
+    return int(text)
+
+
 def _http_url(text: str) -> str:
     """The URL of a service, without a credential in it: settings end up in process lists."""
     must = "a URL like http://127.0.0.1:8000/policy, without a password"
@@ -211,6 +218,15 @@ class Config:
         default=limits.KEY_REQUESTS_PER_SECOND,
         metadata=_setting(
             _rate, "REQUESTS", "requests by one API key or token a second; 0: no limit"
+        ),
+    )
+    unfolded_mib: int = field(
+        default=limits.UNFOLDED_MIB,
+        metadata=_setting(
+            _mebibytes,
+            "MIB",
+            "how much waits in memory and in the journal of the store before it moves into pages:"
+            " more writes less, less needs less memory; 0: nothing waits",
         ),
     )
     login: str = field(

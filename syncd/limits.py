@@ -111,6 +111,14 @@ WRITE_STALLED_TIMEOUT_S = 30.0
 ACK_DELAY_S = 0.1
 """A client acks at half a window, or this long after it stored something unacknowledged."""
 
+UNFOLDED_MIB = 96
+"""Of the store's journal, from which on it is folded into pages. The more, the more entries each
+log's page gets at once and the less is written; all of it is in memory, too, three times as large,
+and is read again after a crash, some 40 MiB a second."""
+
+UNFOLDED_MIB_MAX = 1024
+"""More would take half a minute to read after a crash."""
+
 CURSOR_SAVE_DELAY_S = 1.0
 """Cursors are saved with the next commit, or after this long when none comes."""
 

@@ -15,6 +15,8 @@ SOURCE = ast.parse(Path(limits.__file__).read_text(encoding="utf-8"))
 CONSTANTS = [name for name in vars(limits) if name.isupper()]
 UNITS = (
     "_FRAMES",
+    "_MIB",
+    "_MIB_MAX",
     "_BYTES",
     "_BYTES_MAX",
     "_BYTES_MIN",

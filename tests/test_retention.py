@@ -275,8 +275,14 @@ async def test_one_damaged_log_does_not_keep_the_others(
     storage = await open_sqlite(tmp_path)
     await populate(storage)
     await fill(storage, 1, 10)
+    await storage.trim(ALICE, 1)  # drops nothing, and folds what was appended
     with sqlite3.connect(tmp_path / DATABASE_NAME) as foreign:
-        foreign.execute("UPDATE entries SET chain = x'0011223344556677' WHERE log = 1 AND seq = 2")
+        # The chain of the second entry, in the second stamp of its page.
+        foreign.execute(
+            "UPDATE pages SET stamps = CAST("
+            " substr(stamps, 1, 26) || x'0011223344556677' || substr(stamps, 35) AS BLOB)"
+            " WHERE log = 1"
+        )
     foreign.close()
     operator = Operator(storage, kept(8, 0))
     facts = await operator.retention.sweep()
@@ -348,7 +354,7 @@ async def test_an_unknown_outcome_stops_the_process() -> None:
 async def test_a_write_ahead_log_that_grows_is_an_alarm_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "LOG_AHEAD_BYTES_MAX", 300_000)
+    monkeypatch.setattr(retention, "LOG_AHEAD_BYTES_MAX", 1_000_000)
     storage = await open_sqlite(tmp_path)
     await populate(storage)
     operator = Operator(storage)
@@ -356,7 +362,7 @@ async def test_a_write_ahead_log_that_grows_is_an_alarm_once(
     assert alarms(caplog) == []
     stalled = sqlite3.connect(tmp_path / DATABASE_NAME, isolation_level=None)
     stalled.execute("BEGIN")
-    stalled.execute("SELECT count(*) FROM entries").fetchone()
+    stalled.execute("SELECT count(*) FROM journal").fetchone()
     for number in range(1, 60):
         await storage.commit(sending(number))
     for _ in range(3):

@@ -10,15 +10,14 @@ import msgspec
 from client_sim.history import SERVER, Content, Cursor, Log, Record, fingerprint
 from syncd import heading
 from syncd.model import CursorScope
+from syncd.storage.contents import Contents
 from syncd.storage.cursors import cursor_key
 from syncd.storage.database_file import DATABASE_NAME, read_only
+from syncd.storage.folding import load as load_journal
 
-_LOGS = "SELECT log, account, epoch, floor, head FROM logs ORDER BY account"
-_ENTRIES = "SELECT header, body FROM entries WHERE log = ? ORDER BY seq"
 _DEVICES = """
 SELECT device, account, platform FROM devices JOIN logs ON logs.log = devices.log ORDER BY device
 """
-_CURSOR = "SELECT epoch, seq FROM cursors WHERE key = ?"
 _SCOPE = "SELECT value FROM meta WHERE key = 'cursor_scope'"
 
 
@@ -28,30 +27,37 @@ def heads(folder: Path) -> dict[str, tuple[str, int, int]]:
     Raises sqlite3.Error and StoreRefused, as `remains` does, where there is no store to read.
     """
     with read_only(folder / DATABASE_NAME) as connection:
-        rows = connection.execute(_LOGS).fetchall()
-    return {account: (epoch.hex(), floor, head) for _, account, epoch, floor, head in rows}
+        logs = _contents(connection).every_log()
+        return {log.account: (log.epoch.hex(), log.floor, log.head) for log in logs}
 
 
 def remains(folder: Path, at: float) -> list[Record]:
     """All logs and cursors of the store, as records of that moment."""
     with read_only(folder / DATABASE_NAME) as connection:
-        return [*_logs(connection, at), *_cursors(connection, at)]
+        contents = _contents(connection)
+        return [*_logs(contents, at), *_cursors(connection, contents, at)]
 
 
-def _logs(connection: sqlite3.Connection, at: float) -> list[Record]:
+def _contents(connection: sqlite3.Connection) -> Contents:
+    return Contents(connection, load_journal(connection))
+
+
+def _logs(contents: Contents, at: float) -> list[Record]:
     return [
         Log(
             at=at,
             by=SERVER,
-            account=account,
-            epoch=epoch.hex(),
-            floor=floor,
-            head=head,
+            account=log.account,
+            epoch=log.epoch.hex(),
+            floor=log.floor,
+            head=log.head,
             entries=tuple(
-                _content(header, body) for header, body in connection.execute(_ENTRIES, (log,))
+                _content(entry.header, entry.body)
+                for run in contents.runs(log, log.floor)
+                for entry in run.walk()
             ),
         )
-        for log, account, epoch, floor, head in connection.execute(_LOGS).fetchall()
+        for log in sorted(contents.every_log(), key=lambda log: log.account)
     ]
 
 
@@ -61,13 +67,11 @@ def _content(header: bytes, packed: bytes) -> Content:
     return f"{identity.device}#{identity.number}", None if body is None else fingerprint(body)
 
 
-def _cursors(connection: sqlite3.Connection, at: float) -> list[Record]:
+def _cursors(connection: sqlite3.Connection, contents: Contents, at: float) -> list[Record]:
     scope = CursorScope(connection.execute(_SCOPE).fetchone()[0])
     found: list[Record] = []
     for device, account, platform in connection.execute(_DEVICES).fetchall():
-        row = connection.execute(
-            _CURSOR, (cursor_key(scope, device, account, platform),)
-        ).fetchone()
+        row = contents.cursor(cursor_key(scope, device, account, platform))
         if row is not None:
             found.append(Cursor(at=at, by=SERVER, device=device, epoch=row[0].hex(), seq=row[1]))
     return found

@@ -42,6 +42,8 @@ _RESTARTS_MAX = 20
 Answer = TypeVar("Answer")
 _UNLIMITED = ("--address-rate", "0", "--key-rate", "0", "--account-rate", "0")
 """All devices of a house come from one address, and play at no human speed."""
+_FOLDING = ("--unfolded-mib", "0")
+"""Every commit is followed by a fold: a play is too short to bring one about."""
 
 
 class ServerSide:
@@ -72,7 +74,7 @@ class ServerSide:
         self.login_settings = folder / "login.toml"
         """Who may log in; written before it starts."""
         login = ("--login", str(self.login_settings))
-        flags = (*_UNLIMITED, *login, "--journal", str(self._journal))
+        flags = (*_UNLIMITED, *_FOLDING, *login, "--journal", str(self._journal))
         self._server = LiveServer(folder / "data", scope, command, flags, environment)
         self._key = ""
         self._watch: asyncio.Task[None] | None = None

@@ -25,7 +25,7 @@ BUGS = (
     Bug(
         "synchronous_normal",
         "a commit does not wait for the disk",
-        "syncd.storage.sqlite",
+        "syncd.storage.sqlite_connection",
         '    _require(connection, journal_mode="wal", synchronous=_FULL, foreign_keys=1)',
         '    connection.execute("PRAGMA synchronous = NORMAL")',
         POWER_CUT,
@@ -34,10 +34,15 @@ BUGS = (
     Bug(
         "two_transactions",
         "the receiver's copy and the sender's are committed one after the other",
-        "syncd.storage.sqlite_book",
-        "            seqs.append(self._append(log, record, encoded, sender, identity.number))",
-        "            seqs.append(self._append(log, record, encoded, sender, identity.number)); "
-        'self.write(); self._connection.executescript("COMMIT; BEGIN IMMEDIATE")',
+        "syncd.storage.journal",
+        "    record = _encode(appended)",
+        "    each = [(x.sender, x.number, x.content, x.header_size, x.entry, x.places[:2], None)"
+        " for x in appended.messages]; own = _encode(appended._replace(messages=each));"
+        ' connection.execute(_SQL["add_to_journal"], (own, crc32(own)));'
+        ' connection.executescript("COMMIT; BEGIN IMMEDIATE");'
+        ' each = [(x.sender, x.number, b"", x.header_size, x.entry, x.places[2:], None)'
+        " for x in appended.messages];"
+        " record = _encode(appended._replace(messages=each, cursors=[]))",
         CRASH_POINTS,
         ("one-effect", "durable-ack", "convergence"),
     ),

@@ -26,21 +26,22 @@ from syncd.limits import REMEMBERED_MESSAGES
 from syncd.model import AccountId, CursorScope, DeviceId, Epoch, Seq
 from syncd.storage import Storage, sqlite_identity
 from syncd.storage.backup import back_up
+from syncd.storage.contents import Contents
 from syncd.storage.cursors import cursor_key
 from syncd.storage.database_file import DATABASE_NAME, copy_database, remove_database
+from syncd.storage.folding import load as load_journal
 from syncd.storage.restore import restore
-from syncd.storage.sqlite import SqliteStorage, prepare_reader, prepare_writer
+from syncd.storage.sqlite import SqliteStorage
+from syncd.storage.sqlite_connection import prepare_reader, prepare_writer
 
 _IN_MEMORY = Path("/dev/shm")
 """Where files cost no waiting for a disk, on systems that have it."""
 
-_LOGS = "SELECT account, epoch, floor, head FROM logs ORDER BY log"
-_ENTRIES = """
-SELECT entries.seq, header, body FROM entries JOIN logs USING (log)
-WHERE account = ? AND entries.seq > ? ORDER BY entries.seq
-"""
 _DEVICE = "SELECT account, platform, generation FROM devices JOIN logs USING (log) WHERE device = ?"
-_CURSOR = "SELECT epoch, seq FROM cursors WHERE key = ?"
+
+_JOURNALS = (0, 2_000, 20_000, 1_000_000)
+"""From how many bytes on the journal is folded, drawn for each start of the server: after every
+commit, every now and then, or never."""
 
 
 class _Inline:
@@ -73,11 +74,15 @@ class SqliteDisk:
 
     def __init__(self, random: Random, scope: CursorScope) -> None:
         self._random = random
+        # Begins where the seed does and takes nothing from it: epochs are those of any disk.
+        self._chance = Random()
+        self._chance.setstate(random.getstate())
         self._scope = scope
         parent = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else None
         self._folder = Path(mkdtemp(prefix="client-sim-", dir=parent))
         self.file = self._folder / DATABASE_NAME
         self._backup = self._folder / "backup.db"
+        self._storage: SqliteStorage | None = None
         self._writer = self._connected()
         self._reader = self._connected()
         prepare_writer(self._writer, scope)
@@ -91,19 +96,27 @@ class SqliteDisk:
         self._writer, self._reader = self._connected(), self._connected()
         prepare_writer(self._writer, self._scope)
         prepare_reader(self._reader)
-        storage = _SeededSqlite(
+        storage = self._storage = _SeededSqlite(
             cast(aiosqlite.Connection, _Inline(self._writer)),
             cast(aiosqlite.Connection, _Inline(self._reader)),
             self._scope,
+            load_journal(self._writer),
             log_ahead=self._folder / f"{DATABASE_NAME}-wal",
             resources=AsyncExitStack(),
             remembered=REMEMBERED_MESSAGES,
             enough_room=lambda: True,
+            journal_bytes_max=self._chance.choice(_JOURNALS),
         )
         storage.draw = self._random.randbytes
         return storage
 
     def _disconnect(self) -> None:
+        folding = None if self._storage is None else self._storage._folding
+        if folding is not None:
+            folding.cancel()  # it dies with its process
+            loop = folding.get_loop()
+            if not loop.is_running() and not loop.is_closed():
+                loop.run_until_complete(asyncio.wait([folding]))
         self._reader.close()
         self._writer.close()
 
@@ -111,21 +124,31 @@ class SqliteDisk:
         self._disconnect()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _contents(self) -> Contents:
+        return Contents(self._reader, load_journal(self._reader))
+
     def logs(self) -> list[LogState]:
-        rows = self._reader.execute(_LOGS).fetchall()
-        return [LogState(AccountId(row[0]), Epoch(row[1]), row[2], row[3]) for row in rows]
+        return [
+            LogState(log.account, log.epoch, log.floor, log.head)
+            for log in self._contents().every_log()
+        ]
 
     def entries(self, account: AccountId, after: Seq) -> Iterator[tuple[Seq, Content]]:
-        for seq, header, body in self._reader.execute(_ENTRIES, (account, after)).fetchall():
-            yield seq, content(header, body)
+        contents = self._contents()
+        log = contents.own_log(account)
+        if log is not None:
+            for run in contents.runs(log, max(after, log.floor)):
+                for entry in run.walk():
+                    yield entry.seq, content(entry.header, entry.body)
 
     def cursors(self, devices: Iterable[DeviceId]) -> list[StoredCursor]:
-        return [self._cursor(device) for device in devices]
+        contents = self._contents()
+        return [self._cursor(contents, device) for device in devices]
 
-    def _cursor(self, device: DeviceId) -> StoredCursor:
+    def _cursor(self, contents: Contents, device: DeviceId) -> StoredCursor:
         account, platform, generation = self._reader.execute(_DEVICE, (device,)).fetchone()
         key = cursor_key(self._scope, device, account, platform)
-        saved = self._reader.execute(_CURSOR, (key,)).fetchone()
+        saved = contents.cursor(key)
         if saved is None:
             return StoredCursor(device, None, 0, generation)
         return StoredCursor(device, Epoch(saved[0]), saved[1], generation)

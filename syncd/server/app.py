@@ -12,6 +12,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,7 +25,7 @@ from syncd.errors import Refusal
 from syncd.identity.devices import Admission, Devices
 from syncd.identity.keys import Keys
 from syncd.identity.settings import LoginSettings, read_settings
-from syncd.limits import POLL_INTERVAL_S
+from syncd.limits import POLL_INTERVAL_S, UNFOLDED_MIB
 from syncd.live_connections import LiveConnections
 from syncd.model import CursorScope
 from syncd.policy import Checkpoint, Policy
@@ -92,6 +93,7 @@ def application(
     rates: Rates | None = None,
     journal: str | Path | None = None,
     login: LoginSettings | str | Path | None = None,
+    unfolded_mib: int = UNFOLDED_MIB,
 ) -> web.Application:
     """The sync service as an aiohttp application; mount it with `add_subapp`, or run it alone.
 
@@ -115,6 +117,7 @@ def application(
         `client-sim`; see recording/journal.py. OSError at startup where that is impossible.
     login: the file of apps and issuers by which people log in, or what it says; None for none.
         SettingsRefused for a file that cannot be meant.
+    unfolded_mib: how much of what is appended waits in memory before it moves into pages.
 
     Between startup and cleanup `application[SERVICE]` publishes and makes devices.
     """
@@ -126,6 +129,7 @@ def application(
     assembly.journal_path = None if journal is None else Path(journal)
     settings = read_settings(Path(login)) if isinstance(login, str | Path) else login
     assembly.entrance = Entrance(settings)
+    assembly.unfolded_mib = unfolded_mib
     app = web.Application(middlewares=[guard(), assembly.throttle.middleware()])
     app[SERVICE] = assembly.service
     app.add_routes(Door(assembly.service).routes())
@@ -154,6 +158,7 @@ class _Assembly:
         self.throttle = Throttle(Rates())
         self.journal_path: Path | None = None
         self.entrance = Entrance(None)
+        self.unfolded_mib = UNFOLDED_MIB
         self._store = store
         self._vouch = vouch
         self._on_failure = on_failure
@@ -237,7 +242,8 @@ class _Assembly:
 
     async def _open(self, stack: AsyncExitStack) -> Storage:
         if isinstance(self._store, str | Path):
-            storage = await _open_when_free(str(self._store), self._cursor_scope)
+            opening = partial(open_storage, str(self._store), self._cursor_scope, self.unfolded_mib)
+            storage = await _open_when_free(opening)
             stack.push_async_callback(storage.close)
         else:
             storage = self._store
@@ -343,18 +349,18 @@ def is_held(refused: StoreRefused) -> bool:
     return "in use" in str(refused)
 
 
-async def _open_when_free(address: str, scope: CursorScope | None) -> Storage:
+async def _open_when_free(opening: Callable[[], Awaitable[Storage]]) -> Storage:
     """Open a store, waiting a little for whoever holds it. Raises StoreRefused."""
     for look in range(int(_STORE_FREE_S / _LOOK_AGAIN_S)):
         try:
-            return await open_storage(address, scope)
+            return await opening()
         except StoreRefused as refused:
             if not is_held(refused):
                 raise
             if look == 0:
                 log.info("= waiting: %s", refused)
         await asyncio.sleep(_LOOK_AGAIN_S)
-    return await open_storage(address, scope)
+    return await opening()
 
 
 async def _poll(storage: Storage, wakeups: Wakeups) -> None:

@@ -7,9 +7,12 @@ that can be restored. It holds all that the store holds: whoever reads it reads 
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from syncd.storage import StorageError
 from syncd.storage.check import check_file
 from syncd.storage.database_file import (
     Progress,
@@ -17,9 +20,11 @@ from syncd.storage.database_file import (
     free_name,
     insist_on_new,
     remove_database,
+    sync_file,
     sync_folder,
 )
 from syncd.storage.findings import Report
+from syncd.storage.folding import fold_all, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ def back_up(database: Path, target: Path, told: Progress = lambda done, whole: N
     unfinished = free_name(target, "unfinished")
     copy_database(database, unfinished, told)
     try:
+        _fold(unfinished)
         report = check_file(unfinished)
         place = target if report.sound else free_name(target, "damaged")
         # A link, unlike a renaming, never replaces a file that somebody made meanwhile.
@@ -56,3 +62,14 @@ def back_up(database: Path, target: Path, told: Progress = lambda done, whole: N
     unfinished.unlink()
     sync_folder(target.parent)
     return Copied(place, report)
+
+
+def _fold(copy: Path) -> None:
+    """What the store had in its journal moves into pages: the copy is made once and read often."""
+    # What cannot be folded is found by the check.
+    with (
+        closing(sqlite3.connect(copy, isolation_level=None)) as connection,
+        suppress(StorageError, sqlite3.Error),
+    ):
+        fold_all(connection, load(connection))
+    sync_file(copy)

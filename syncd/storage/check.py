@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-from syncd import heading
-from syncd.model import AccountId, CursorScope, Epoch, Identity, Seq
-from syncd.storage import StoreRefused
+from syncd.model import AccountId, CursorScope
+from syncd.storage import StorageError, StoreRefused
 from syncd.storage.check_log import check_log
+from syncd.storage.check_messages import Messages
 from syncd.storage.check_people import check_people
+from syncd.storage.contents import Contents
 from syncd.storage.database_file import Progress, read_only
 from syncd.storage.findings import FINDINGS_MAX, UNREADABLE, Report
+from syncd.storage.folding import load as load_journal
 from syncd.storage.queries import load
-from syncd.storage.sqlite_book import LogRow, find_log
+from syncd.storage.unfolded import LogRow, Unfolded
 
 _SQL = load("sqlite")
 
@@ -51,23 +51,36 @@ def check_file(
 def _check_store(
     connection: sqlite3.Connection, report: Report, quick: bool, told: Progress
 ) -> None:
+    contents = Contents(connection, _journal(connection, report))
+    messages = Messages(report)
     parts: dict[str, Callable[[], None]] = {
         "database": lambda: _check_database(connection, report, quick),
         "references": lambda: _check_references(connection, report),
-        "logs": lambda: _check_logs(connection, report, told),
-        "copies": lambda: _check_copies(connection, report),
-        "devices": lambda: _check_devices(connection, report),
-        "answers": lambda: _check_answers(connection, report),
-        "cursors": lambda: _check_cursors(connection, report),
-        "marks": lambda: _check_marks(connection, report),
-        "publications": lambda: _check_publications(connection, report),
+        "logs": lambda: _check_logs(contents, report, told, messages),
+        "messages": lambda: messages.compare(contents),
+        "devices": lambda: _check_devices(connection, contents, report, messages),
+        "cursors": lambda: _check_cursors(connection, contents, report),
+        "marks": lambda: _check_marks(connection, contents, report),
+        "publications": lambda: _check_publications(connection, contents, report),
         "people": lambda: check_people(connection, report),
     }
-    for name, part in parts.items():
-        try:
-            part()
-        except UNREADABLE as error:
-            report.add(name, f"not everything can be read: {error}")
+    try:
+        for name, part in parts.items():
+            try:
+                part()
+            except UNREADABLE as error:
+                report.add(name, f"not everything can be read: {error}")
+    finally:
+        messages.close()
+
+
+def _journal(connection: sqlite3.Connection, report: Report) -> Unfolded:
+    try:
+        return load_journal(connection)
+    except (*UNREADABLE, StorageError) as error:
+        # What the pages hold is checked all the same.
+        report.add("journal", str(error))
+        return Unfolded()
 
 
 def _check_database(connection: sqlite3.Connection, report: Report, quick: bool) -> None:
@@ -87,102 +100,65 @@ def _check_references(connection: sqlite3.Connection, report: Report) -> None:
 # ------------------------------------------------------------ entries
 
 
-def _check_logs(connection: sqlite3.Connection, report: Report, told: Progress) -> None:
-    (whole,) = connection.execute(_SQL["check_size"]).fetchone()
-    # Read at once, so that one log's damage does not end the walk over the others.
-    for (number,) in connection.execute(_SQL["check_logs"]).fetchall():
+def _check_logs(contents: Contents, report: Report, told: Progress, messages: Messages) -> None:
+    whole = 0
+    for log in contents.every_log():
+        whole += log.head - log.floor if isinstance(log.head, int) else 0
+    for log in contents.every_log():
         report.logs += 1
-        where = f"log number {number}"
         try:
-            log = LogRow(*connection.execute(_SQL["check_log"], (number,)).fetchone())
-            where = f"log {log.account}"
-            check_log(connection, log, report, lambda done: told(done, whole))
+            messages.know(log)
+            check_log(contents, log, report, lambda done: told(done, whole), messages.see)
         except UNREADABLE as error:
-            report.add(where, f"not everything can be read: {error}")
-
-
-def _check_copies(connection: sqlite3.Connection, report: Report) -> None:
-    rows = connection.execute(_SQL["check_copies"])
-    for _, group in groupby(rows, lambda row: row[:2]):
-        copies = list(group)
-        if len(copies) > 1:
-            _compare(copies, report)
-
-
-def _compare(copies: list[tuple[Any, ...]], report: Report) -> None:
-    """Two devices may share an index key, so what is compared is what has one header's identity.
-
-    A body is compared by its hash: whether it has that hash was seen in its log.
-    """
-    first: dict[Identity, tuple[Any, ...]] = {}
-    places: dict[tuple[Identity, AccountId], Seq] = {}
-    for *_, header, body_hash, account, seq in copies:
-        identity = heading.unpack(header).identity
-        known = first.setdefault(identity, (header, body_hash, account, seq))
-        if known[:2] != (header, body_hash):
-            report.add(
-                f"log {account}, entry {seq}",
-                f"it differs from its copy, entry {known[3]} of {known[2]}",
-            )
-        place = places.setdefault((identity, account), seq)
-        if place != seq:
-            report.add(f"log {account}, entry {seq}", f"the same message is entry {place}, too")
+            report.add(f"log {log.account}", f"not everything can be read: {error}")
 
 
 # ------------------------------------------------------------ what speaks of them
 
 
-def _check_devices(connection: sqlite3.Connection, report: Report) -> None:
-    for device, sent, accepted, highest, remembered in connection.execute(_SQL["check_devices"]):
+def _check_devices(
+    connection: sqlite3.Connection, contents: Contents, report: Report, messages: Messages
+) -> None:
+    for device, sent, accepted in connection.execute(_SQL["check_devices"]).fetchall():
         report.devices += 1
-        if sent != highest:
+        highest, answers = messages.answers_of(device)
+        stated = contents.sent(device, sent)
+        if stated != highest:
             report.add(
                 f"device {device}",
-                f"its highest number is {sent}, but {highest} is the last that was answered",
+                f"its highest number is {stated}, but {highest} is the last that was answered",
             )
-        if remembered > accepted:
-            report.add(f"device {device}", f"{remembered} answers, but {accepted} were given")
+        given = accepted + contents.unfolded_answers(device)
+        if answers > given:
+            report.add(f"device {device}", f"{answers} answers, but {given} were given")
 
 
-def _check_answers(connection: sqlite3.Connection, report: Report) -> None:
-    for device, account, number, seq, floor, head, header in connection.execute(
-        _SQL["check_answers"]
-    ):
-        where = f"device {device}, message {number}"
-        if not 0 <= seq <= head:  # 0 stands for an entry that a merge did not bring along
-            report.add(where, f"its answer names entry {seq}; the log of {account} ends at {head}")
-        elif seq > floor and (header is None or not _is_of(header, device, number)):
-            report.add(where, f"its answer names entry {seq} of {account}, which is another one")
-
-
-def _is_of(header: bytes, device: str, number: int) -> bool:
-    found = heading.unpack(header)
-    return (found.device, found.number) == (device, number)
-
-
-def _check_cursors(connection: sqlite3.Connection, report: Report) -> None:
+def _check_cursors(connection: sqlite3.Connection, contents: Contents, report: Report) -> None:
     (scope,) = connection.execute(_SQL["meta"], ("cursor_scope",)).fetchone()
-    for key, epoch, seq in connection.execute(_SQL["check_cursors"]).fetchall():
-        log = _log_of_cursor(connection, CursorScope(scope), key)
+    for key, epoch, seq in contents.every_cursor():
+        log = _log_of_cursor(connection, contents, CursorScope(scope), key)
         if log is None:
             report.add(f"cursor {key}", "nobody has it")
-        elif epoch == log[0] and not 0 <= seq <= log[1]:
-            report.add(f"cursor {key}", f"it stands at {seq}, its log ends at {log[1]}")
+        elif epoch == log.epoch and not 0 <= seq <= log.head:
+            report.add(f"cursor {key}", f"it stands at {seq}, its log ends at {log.head}")
 
 
 def _log_of_cursor(
-    connection: sqlite3.Connection, scope: CursorScope, key: str
-) -> tuple[Epoch, Seq] | None:
-    """Epoch and head of the log that the cursor of `key` is a place in."""
+    connection: sqlite3.Connection, contents: Contents, scope: CursorScope, key: str
+) -> LogRow | None:
+    """The log that the cursor of `key` is a place in."""
+    account = key.partition("/")[0]
     if scope is CursorScope.DEVICE:
-        row: tuple[Epoch, Seq] | None = connection.execute(_SQL["check_cursor"], (key,)).fetchone()
-        return row
-    log = find_log(connection, AccountId(key.partition("/")[0]))
-    return None if log is None else (log.epoch, log.head)
+        row = connection.execute(_SQL["check_cursor"], (key,)).fetchone()
+        if row is None:
+            return None
+        (account,) = row
+    return contents.own_log(AccountId(account))
 
 
-def _check_marks(connection: sqlite3.Connection, report: Report) -> None:
-    for account, conversation, seq, head in connection.execute(_SQL["check_marks"]):
+def _check_marks(connection: sqlite3.Connection, contents: Contents, report: Report) -> None:
+    for account, conversation, seq, folded in connection.execute(_SQL["check_marks"]):
+        head = contents.head(account, folded)
         if not 0 < seq <= head:
             report.add(
                 f"log {account}, mark of {conversation}",
@@ -190,8 +166,9 @@ def _check_marks(connection: sqlite3.Connection, report: Report) -> None:
             )
 
 
-def _check_publications(connection: sqlite3.Connection, report: Report) -> None:
-    for publisher, key, account, seq, head in connection.execute(_SQL["check_publications"]):
+def _check_publications(connection: sqlite3.Connection, contents: Contents, report: Report) -> None:
+    for publisher, key, account, seq, folded in connection.execute(_SQL["check_publications"]):
+        head = contents.head(account, folded)
         if not 0 < seq <= head:
             report.add(
                 f"publication {key!r} of {publisher!r}",

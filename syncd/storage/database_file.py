@@ -47,6 +47,13 @@ def claim(folder: Path) -> int:
     return lock
 
 
+def make_database(folder: Path) -> None:
+    """Make the empty file of a database in the folder, for its owner alone, where there is none.
+    SQLite would make it readable for all; the WAL inherits what it finds here."""
+    os.close(os.open(folder / DATABASE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    sync_folder(folder)
+
+
 @contextmanager
 def read_only(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection to the database at `path` that can neither write nor checkpoint, in a

@@ -6,21 +6,26 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import suppress
 
-from syncd import heading
+from syncd import chain, heading
 from syncd.model import AccountId, Identity, Kind, Seq
 from syncd.storage import ERASABLE, NotErasable
+from syncd.storage.contents import Contents
+from syncd.storage.pages import keep_body_hash, replace_body
 from syncd.storage.queries import load
-from syncd.storage.sqlite_book import find_log
 from syncd.storage.transaction import damaged, snapshot, transact
+from syncd.storage.unfolded import LogRow, Unfolded
 
 _SQL = load("sqlite")
+
+_ZEROES_BYTES = 16 * 1024 * 1024
 
 _SECURE_DELETE = ("OFF", "ON", "FAST")
 """What the pragma is told, by the number that it answers."""
 
 
 def erase_body(connection: sqlite3.Connection, account: AccountId, seq: Seq) -> int:
-    """What the door's `erase` promises. The bytes leave the file, too, not only its rows."""
+    """What the door's `erase` promises, of a store whose pages hold everything. The bytes leave the
+    file, too, not only its rows."""
     # Without it SQLite would leave the body in the free part of its page; always, it would cost
     # every trim.
     (before,) = connection.execute("PRAGMA secure_delete").fetchone()
@@ -29,24 +34,53 @@ def erase_body(connection: sqlite3.Connection, account: AccountId, seq: Seq) -> 
         erased = transact(connection, lambda within: _erase(within, account, seq))
     finally:
         connection.execute(f"PRAGMA secure_delete = {_SECURE_DELETE[before]}")
+    transact(connection, _overwrite_free_pages)
     _empty_wal(connection)
     return erased
 
 
 def _erase(connection: sqlite3.Connection, account: AccountId, seq: Seq) -> int:
-    log = find_log(connection, account)
-    row = None if log is None else connection.execute(_SQL["copy"], (log.log, seq)).fetchone()
-    if row is None:
-        raise KeyError(account, seq)
+    contents = Contents(connection, Unfolded())
+    log = contents.log(account)
     try:
-        kind = heading.unpack(row[2]).kind
+        entry = None if log is None else contents.entry(log, seq)
+        if log is None or entry is None:
+            raise KeyError(account, seq)
+        found = heading.unpack(entry.header)
     except (TypeError, ValueError):
         raise damaged(account, f"the header of entry {seq} cannot be read") from None
-    if kind not in ERASABLE:
-        raise NotErasable(kind)
-    # The header, too: another device may have the same key in the index.
-    erasing = (heading.ERASED, *row, heading.ERASED)
-    return connection.execute(_SQL["erase_copies"], erasing).rowcount
+    if found.kind not in ERASABLE:
+        raise NotErasable(found.kind)
+    places = {
+        (number, place)
+        for item in contents.items(found.identity)
+        for number, place in zip(item.places[::2], item.places[1::2], strict=True)
+    }
+    return sum(_erase_copy(connection, *place, entry.header) for place in sorted(places))
+
+
+def _erase_copy(connection: sqlite3.Connection, number: int, seq: Seq, header: bytes) -> int:
+    """Erase one copy; 1, or 0 where there was nothing to erase."""
+    contents = Contents(connection, Unfolded())
+    row = connection.execute(_SQL["log_by_number"], (number,)).fetchone()
+    entry = contents.entry(LogRow(*row), seq)
+    if entry is None or entry.header != header or entry.body == heading.ERASED:
+        return 0
+    replace_body(connection, number, seq, heading.ERASED)
+    keep_body_hash(connection, number, seq, chain.hash_of(entry.body))
+    return 1
+
+
+def _overwrite_free_pages(connection: sqlite3.Connection) -> None:
+    """Rows of the journal that were folded lie in the free pages as they were, until other rows
+    take these: zeroes do."""
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    left = free * size
+    while left > 0:
+        connection.execute(_SQL["add_to_journal"], (bytes(min(left, _ZEROES_BYTES)), 0))
+        left -= _ZEROES_BYTES
+    connection.execute(_SQL["empty_journal"])
 
 
 def _empty_wal(connection: sqlite3.Connection) -> None:
@@ -71,14 +105,16 @@ def find_edits(
 def _find_edits(
     connection: sqlite3.Connection, account: AccountId, seq: Seq
 ) -> dict[Seq, Identity]:
-    log = find_log(connection, account)
-    row = None if log is None else connection.execute(_SQL["copy"], (log.log, seq)).fetchone()
-    if log is None or row is None:
+    contents = Contents(connection, Unfolded())
+    log = contents.log(account)
+    edited = None if log is None else contents.entry(log, seq)
+    if log is None or edited is None:
         raise KeyError(account, seq)
-    target = heading.unpack(row[2]).identity
+    target = heading.unpack(edited.header).identity
     found: dict[Seq, Identity] = {}
-    for place, header in connection.execute(_SQL["headers_after"], (log.log, seq, heading.ERASED)):
-        entry = heading.unpack(header)
-        if entry.kind == Kind.EDIT and entry.target == target:
-            found[place] = entry.identity
+    for run in contents.runs(log, seq):
+        for entry in run.walk():
+            read = heading.unpack(entry.header)
+            if read.kind == Kind.EDIT and read.target == target and entry.body != heading.ERASED:
+                found[entry.seq] = read.identity
     return found

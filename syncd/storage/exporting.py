@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from syncd import chain, heading
-from syncd.limits import BATCH_BYTES_MAX
+from syncd import chain
+from syncd.limits import BATCH_BYTES_MAX, REMEMBERED_MESSAGES
 from syncd.model import AccountId, CursorScope, DeviceId
+from syncd.storage.contents import Contents
 from syncd.storage.cursors import cursor_key
 from syncd.storage.database_file import Progress
+from syncd.storage.folding import load as load_journal
 from syncd.storage.queries import load
-from syncd.storage.sqlite_book import LogRow, find_cursor, find_log
+from syncd.storage.sent_runs import seq_in
 from syncd.storage.transaction import damaged
 from syncd.storage.transfer import (
     FORMAT,
@@ -26,6 +28,7 @@ from syncd.storage.transfer import (
     Record,
     framed,
 )
+from syncd.storage.unfolded import LogRow
 
 _SQL = load("sqlite")
 
@@ -52,12 +55,13 @@ def export_account(
 
     Raises KeyError for an unknown account, StorageError where its log is damaged, sqlite3.Error.
     """
-    log = find_log(connection, account)
+    contents = Contents(connection, load_journal(connection))
+    log = contents.own_log(account)
     if log is None:
         raise KeyError(account)
     digest = blake2b(digest_size=32)
     entries = devices = 0
-    for record in _records(connection, log):
+    for record in _records(connection, contents, log):
         piece = framed(record)
         digest.update(piece)
         write(piece)
@@ -69,7 +73,7 @@ def export_account(
     return Exported(entries, devices)
 
 
-def _records(connection: sqlite3.Connection, log: LogRow) -> Iterator[Record]:
+def _records(connection: sqlite3.Connection, contents: Contents, log: LogRow) -> Iterator[Record]:
     yield Head(
         FORMAT,
         VERSION,
@@ -81,41 +85,46 @@ def _records(connection: sqlite3.Connection, log: LogRow) -> Iterator[Record]:
         log.head,
         log.head_link,
     )
-    yield from _entries(connection, log)
-    yield from _devices(connection, log)
+    yield from _entries(contents, log)
+    yield from _devices(connection, contents, log)
     marks = connection.execute(_SQL["marks"], (log.log,))
     while found := marks.fetchmany(_MARKS_TOGETHER):
         yield Marks(found)
 
 
-def _entries(connection: sqlite3.Connection, log: LogRow) -> Iterator[Entries]:
+def _entries(contents: Contents, log: LogRow) -> Iterator[Entries]:
     """All entries, many at a time. Looks at each: what is damaged must not be taken for a copy."""
     seq, link = log.floor, log.floor_link
+    erased = contents.erased_hashes(log)
     chunk: list[tuple[int, bytes, bytes, bytes]] = []
     size = 0
-    for found, header, body_hash, body in connection.execute(_SQL["export_entries"], (log.log,)):
-        seq, link = seq + 1, chain.link(link, seq + 1, header, body_hash)
-        if found != seq:
-            raise damaged(log.account, f"entry {seq} is missing")
-        if body != heading.ERASED and chain.hash_of(body) != body_hash:
-            raise damaged(log.account, f"the body of entry {seq} is not the one that was accepted")
-        size += len(header) + len(body)
-        if chunk and size > BATCH_BYTES_MAX:
-            yield Entries(chunk)
-            chunk, size = [], len(header) + len(body)
-        chunk.append((seq, header, body_hash, body))
+    for run in contents.runs(log, log.floor):
+        for entry in run.walk():
+            seq, header, body = entry.seq, entry.header, entry.body
+            body_hash = contents.body_hash(log, entry, erased)
+            link = chain.link(link, seq, header, body_hash)
+            if chain.shown(link) != entry.stamp.chain:
+                raise damaged(log.account, f"entry {seq} does not continue the chain")
+            if chunk and size + entry.stamp.size > BATCH_BYTES_MAX:
+                yield Entries(chunk)
+                chunk, size = [], 0
+            chunk.append((seq, header, body_hash, body))
+            size += entry.stamp.size
     if chunk:
         yield Entries(chunk)
     if (seq, link) != (log.head, log.head_link):
         raise damaged(log.account, "its chain does not lead to its head")
 
 
-def _devices(connection: sqlite3.Connection, log: LogRow) -> Iterator[DeviceRecord]:
+def _devices(
+    connection: sqlite3.Connection, contents: Contents, log: LogRow
+) -> Iterator[DeviceRecord]:
     (scope,) = connection.execute(_SQL["meta"], ("cursor_scope",)).fetchone()
     found = connection.execute(_SQL["export_devices"], (log.log,)).fetchall()
-    for number, device, name, platform, token_hash, *counted in found:
+    for device, name, platform, token_hash, *counted in found:
         credential, generation, revoked, sent, accepted, secret_hash, ended = counted
         key = cursor_key(CursorScope(scope), DeviceId(device), log.account, platform)
+        answers = contents.answered(DeviceId(device), REMEMBERED_MESSAGES)
         yield DeviceRecord(
             device=device,
             name=name,
@@ -124,10 +133,13 @@ def _devices(connection: sqlite3.Connection, log: LogRow) -> Iterator[DeviceReco
             credential=credential,
             generation=generation,
             revoked=bool(revoked),
-            sent=sent,
-            accepted=accepted,
-            cursor=find_cursor(connection, key),
-            answers=connection.execute(_SQL["remembered"], (number,)).fetchall(),
+            sent=contents.sent(DeviceId(device), sent),
+            accepted=accepted + contents.unfolded_answers(DeviceId(device)),
+            cursor=contents.cursor(key),
+            answers=[
+                (number, seq_in(item.places, log.log) or 0, item.content)
+                for number, item in answers.items()
+            ],
             secret_hash=secret_hash,
             ended=ended,
         )

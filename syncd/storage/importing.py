@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from syncd import chain, checksum, heading
-from syncd.model import EPOCH_BYTES, AccountId, CursorScope, DeviceId, Link
+from syncd import heading
+from syncd.model import EPOCH_BYTES, AccountId, CursorScope, DeviceId, Identity, Seq
+from syncd.storage.contents import Contents
 from syncd.storage.cursors import cursor_key
-from syncd.storage.identities import sender_key
+from syncd.storage.pages import add_run, keep_body_hash
 from syncd.storage.queries import load
-from syncd.storage.sqlite_book import find_log
+from syncd.storage.sent_runs import Item, add_items
+from syncd.storage.sqlite_book import extend
 from syncd.storage.transaction import transact
 from syncd.storage.transfer import (
     DeviceRecord,
@@ -28,6 +30,7 @@ from syncd.storage.transfer import (
     TransferRefused,
     records,
 )
+from syncd.storage.unfolded import LogRow, Unfolded
 
 _SQL = load("sqlite")
 
@@ -105,41 +108,48 @@ class _Taking:
         self._connection = connection
         self._scope = scope
         self._capacity = remembered
+        self._copies: dict[DeviceId, list[tuple[int, Seq]]] = {}
 
     def begin(self, head: Head, epoch: bytes) -> None:
         self._head = head
-        known = find_log(self._connection, AccountId(head.account))
+        known = Contents(self._connection, Unfolded()).own_log(AccountId(head.account))
         if known is not None and known.merged_into is not None:
             raise TransferRefused(f"The account {head.account} was merged into another one.")
         if known is not None and (known.head > 0 or self._has_devices(known.log)):
             raise TransferRefused(f"The account {head.account} exists in this store.")
-        self._sum, self._link = head.floor_sum, Link(head.floor_link)
-        begun = (head.account, epoch, head.floor, self._link, head.floor, self._link)
-        sums = (self._sum, self._sum)
-        (self._log,) = self._connection.execute(_SQL["import_log"], begun + sums).fetchone()
+        begun = (head.account, epoch, head.floor, head.floor_link, head.floor, head.floor_link)
+        sums = (head.floor_sum, head.floor_sum)
+        (log,) = self._connection.execute(_SQL["import_log"], begun + sums).fetchone()
+        [row] = self._connection.execute(_SQL["log_by_number"], (log,))
+        self._log = LogRow(*row)
         (self._arrival,) = self._connection.execute(_SQL["last_arrival"]).fetchone()
 
     def _has_devices(self, log: int) -> bool:
         return self._connection.execute(_SQL["export_devices"], (log,)).fetchone() is not None
 
     def add_entries(self, chunk: Entries) -> None:
-        rows = []
+        log = self._log
+        start = (log.head + 1, log.head_sum)
+        stamps, entries = [], []
         for seq, header, body_hash, body in chunk.entries:
-            found = heading.unpack(header)
-            self._link = chain.link(self._link, seq, header, body_hash)
-            self._sum = checksum.extend(self._sum, header + body)
             self._arrival += 1
-            shown = chain.shown(self._link)
-            sealed = checksum.sealed(self._sum, shown)
-            identity = (sender_key(found.device), found.number)
-            stored = (shown, sealed, header, body_hash, body)
-            rows.append((self._arrival, self._log, seq, *identity, *stored))
-        self._connection.executemany(_SQL["append_entry"], rows)
+            entry = header + body
+            stamps.append(extend(log, header, body_hash, entry, self._arrival))
+            entries.append(entry)
+            identity = heading.unpack(header).identity
+            self._copies.setdefault(identity.device, []).append((identity.number, seq))
+            if body == heading.ERASED:
+                keep_body_hash(self._connection, log.log, seq, body_hash)
+        add_run(self._connection, log.log, start, stamps, entries)
+        for device, places in self._copies.items():
+            items = [Item(number, b"", (log.log, seq)) for number, seq in sorted(places)]
+            add_items(self._connection, device, items)
+        self._copies.clear()
 
     def add_device(self, record: DeviceRecord) -> None:
         row = (
             record.device,
-            self._log,
+            self._log.log,
             record.name,
             record.platform,
             record.token_hash,
@@ -152,36 +162,43 @@ class _Taking:
             record.ended,
         )
         try:
-            (device,) = self._connection.execute(_SQL["import_device"], row).fetchone()
+            self._connection.execute(_SQL["import_device"], row)
         except sqlite3.IntegrityError:
             raise TransferRefused(
                 f"Device {record.device}, or its token, exists in this store already."
             ) from None
         answers = record.answers[-self._capacity :]
-        first = record.accepted - len(answers)
-        slots = [
-            (device, (first + place) % self._capacity, *answer)
-            for place, answer in enumerate(answers)
+        device = DeviceId(record.device)
+        self._insist_on_own(device, answers)
+        items = [
+            Item(number, content, (self._log.log, seq) if seq else ())
+            for number, seq, content in answers
         ]
-        self._connection.executemany(_SQL["remember"], slots)
+        add_items(self._connection, device, items)
         # A shared key may belong to devices of this store, too.
         if record.cursor is not None and self._scope is CursorScope.DEVICE:
-            key = cursor_key(self._scope, DeviceId(record.device), AccountId(""), record.platform)
+            key = cursor_key(self._scope, device, AccountId(""), record.platform)
             self._connection.execute(_SQL["save_cursor"], (key, *record.cursor))
 
-    def add_marks(self, marks: list[tuple[str, int]]) -> None:
-        rows = [(self._log, conversation, seq) for conversation, seq in marks]
-        self._connection.executemany(_SQL["save_mark"], rows)
-
-    def end(self, end: End) -> None:
-        grown = (self._head.head, self._link, self._sum, self._log)
-        self._connection.execute(_SQL["grow_log"], grown)
-        for device, number, seq, header in self._connection.execute(
-            _SQL["answers_of_log"], (self._log,)
-        ):
-            found = heading.unpack(header)
-            if (found.device, found.number) != (device, number):
+    def _insist_on_own(self, device: DeviceId, answers: Sequence[tuple[int, Seq, bytes]]) -> None:
+        """Every answer that names an entry names one of the device's."""
+        contents = Contents(self._connection, Unfolded())
+        for number, seq, _ in answers:
+            entry = contents.entry(self._log, seq)
+            if entry is None:
+                continue
+            if heading.unpack(entry.header).identity != Identity(device, number):
                 raise TransferRefused(
                     f"An answer of device {device} names entry {seq}, which is another one's."
                 )
-        self.imported = Imported(end.entries, end.devices, self._head.floor, self._head.head)
+
+    def add_marks(self, marks: list[tuple[str, int]]) -> None:
+        rows = [(self._log.log, conversation, seq) for conversation, seq in marks]
+        self._connection.executemany(_SQL["save_mark"], rows)
+
+    def end(self, end: End) -> None:
+        log = self._log
+        grown = (log.head, log.head_link, log.head_sum, log.log)
+        self._connection.execute(_SQL["grow_log"], grown)
+        self._connection.execute(_SQL["save_meta"], ("arrival", str(self._arrival)))
+        self.imported = Imported(end.entries, end.devices, log.floor, log.head)

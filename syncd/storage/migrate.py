@@ -16,9 +16,13 @@ from syncd import checksum, heading
 from syncd.model import Chain
 from syncd.storage import StoreRefused
 from syncd.storage.identities import sender_key
+from syncd.storage.old_rows import carry_over
 from syncd.storage.queries import SQL_FOLDER
 
 SQLITE_FOLDER = SQL_FOLDER / "sqlite"
+
+_OLD_ROWS = 4
+"""The version with which rows of entries became pages."""
 
 _FILE = re.compile(r"(\d{4})_\w+\.sql")
 
@@ -71,14 +75,24 @@ def migrate(connection: sqlite3.Connection, folder: Path = SQLITE_FOLDER) -> Non
 
 def _apply(connection: sqlite3.Connection, step: Migration) -> None:
     offer_functions(connection)
-    version = f"PRAGMA user_version = {step.version:d};"
     try:
         # As one script, because executescript would first commit a transaction begun outside.
-        connection.executescript(f"BEGIN IMMEDIATE;\n{step.script}\n{version}\nCOMMIT;")
-    except sqlite3.Error:
+        connection.executescript(f"BEGIN IMMEDIATE;\n{step.script}")
+        if step.version == _OLD_ROWS and _has_old_rows(connection):
+            carry_over(connection)
+        connection.execute(f"PRAGMA user_version = {step.version:d}")
+        connection.execute("COMMIT")
+    except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _has_old_rows(connection: sqlite3.Connection) -> bool:
+    """Not so in a new store, which gets the newest schema at once."""
+    found = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'remembered'")
+    (count,) = found.fetchone()
+    return bool(count)
 
 
 def offer_functions(connection: sqlite3.Connection) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from syncd import heading
 from syncd.model import EPOCH_BYTES
-from syncd.storage import StoreRefused
+from syncd.storage import Damaged, StoreRefused
 from syncd.storage.check import check_file
 from syncd.storage.database_file import (
     DATABASE_NAME,
@@ -29,7 +29,10 @@ from syncd.storage.database_file import (
     sync_folder,
 )
 from syncd.storage.findings import UNREADABLE, Report
+from syncd.storage.folding import fold_all
+from syncd.storage.folding import load as load_journal
 from syncd.storage.migrate import migrate
+from syncd.storage.pages import Run
 from syncd.storage.queries import load
 from syncd.storage.transaction import transact
 
@@ -129,12 +132,21 @@ def _make_ready(
     if not (report.sound or anyway):
         raise DamagedCopy(source, report)
     with closing(sqlite3.connect(made, isolation_level=None)) as connection:
+        _fold(connection)
         accounts = transact(connection, lambda within: _renew(within, draw))
         newest = _newest_ms(connection)
         # As every store is: a check that meets it before its server does must expect a writer.
         connection.execute("PRAGMA journal_mode = WAL")
     sync_file(made)
     return report, accounts, newest
+
+
+def _fold(connection: sqlite3.Connection) -> None:
+    try:
+        fold_all(connection, load_journal(connection))
+    except Damaged:
+        # The copy is wanted anyway: what of its journal can be read is not known to be whole.
+        connection.execute(_SQL["empty_journal"])
 
 
 def _renew(connection: sqlite3.Connection, draw: Callable[[int], bytes]) -> int:
@@ -146,8 +158,11 @@ def _renew(connection: sqlite3.Connection, draw: Callable[[int], bytes]) -> int:
 
 def _newest_ms(connection: sqlite3.Connection) -> int | None:
     try:
-        row = connection.execute(_SQL["newest_entry"]).fetchone()
-        return None if row is None else heading.unpack(row[0]).time
+        row = connection.execute(_SQL["newest_page"]).fetchone()
+        if row is None:
+            return None
+        *_, newest = Run.of_row(*row).walk()
+        return heading.unpack(newest.header).time
     except UNREADABLE:
         return None  # of a damaged copy that was wanted anyway
 

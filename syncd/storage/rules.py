@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from syncd import errors
@@ -59,8 +60,7 @@ class Book(Protocol):
         """Up to where the account read the conversation; 0 where it never did."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(msgspec.Struct, frozen=True):
     """What is to be done: the entry goes to `logs`, the actor's own first."""
 
     logs: tuple[AccountId, ...]

@@ -8,6 +8,7 @@ SQLite before 3.51.3 may damage a store when two connections write or checkpoint
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from typing import TypeVar
 import aiosqlite
 
 from syncd import errors
-from syncd.limits import REMEMBERED_MESSAGES
+from syncd.limits import REMEMBERED_MESSAGES, UNFOLDED_MIB
 from syncd.membership import Members
 from syncd.model import (
     AccountId,
@@ -37,26 +38,32 @@ from syncd.model import (
 from syncd.storage import StorageError, StoreRefused, sqlite_identity
 from syncd.storage.database_file import DATABASE_NAME as DATABASE_NAME
 from syncd.storage.database_file import LOCK_NAME as LOCK_NAME
-from syncd.storage.database_file import claim, sync_folder
+from syncd.storage.database_file import claim, make_database
 from syncd.storage.erase import erase_body, find_edits
+from syncd.storage.folding import Fold, fold_all
+from syncd.storage.folding import load as load_journal
 from syncd.storage.importing import Imported, import_account
-from syncd.storage.keeping import LOG_AHEAD_BYTES_MAX, Keeping
-from syncd.storage.migrate import migrate
+from syncd.storage.keeping import Keeping
 from syncd.storage.people import People
 from syncd.storage.queries import load
 from syncd.storage.sqlite_commit import commit_work
-from syncd.storage.sqlite_logs import read_heads, read_members, read_pages, trim_log
+from syncd.storage.sqlite_connection import prepare_reader, prepare_writer
+from syncd.storage.sqlite_logs import (
+    read_heads,
+    read_members,
+    read_pages,
+    recent_page,
+    trim_log,
+)
 from syncd.storage.sqlite_people import SqlitePeople
 from syncd.storage.sqlite_retention import SqliteKeeping
-from syncd.storage.transaction import transact
+from syncd.storage.unfolded import Unfolded
 
-CHECKPOINT_PAGES = 16_000
-"""WAL pages (4 KiB each) after which a commit also copies them into the database: 64 MiB. Commits
-under load touch the same pages again and again, and a checkpoint copies each of them once; a
-quarter of this was a third slower in long runs."""
+JOURNAL_BYTES_MAX = UNFOLDED_MIB * 1024 * 1024
+"""From so much on the journal is folded."""
 
-CACHE_KIB = 64 * 1024
-"""Page cache of the writer: the ends of the logs' index and the rings of active devices."""
+FOLD_STEP_ENTRIES_MIN = 512
+"""Entries that one step of a fold moves, where not more come in: some milliseconds."""
 
 FREE_BYTES_MIN = 128 * 1024 * 1024
 """Room that must be left on the disk before an append is tried: the pages that the largest commit
@@ -66,8 +73,9 @@ that is found full before BEGIN is a definite answer."""
 BUSY_TIMEOUT_S = 5.0
 """How long to wait for a lock that only a foreign program can hold: an operator's shell, say."""
 
+log = logging.getLogger(__name__)
+
 _SQL = load("sqlite")
-_FULL = 2  # what PRAGMA synchronous answers for FULL
 
 Result = TypeVar("Result")
 
@@ -78,11 +86,13 @@ async def open_sqlite(
     *,
     remembered: int = REMEMBERED_MESSAGES,
     free_bytes_min: int = FREE_BYTES_MIN,
+    journal_bytes_max: int = JOURNAL_BYTES_MAX,
 ) -> SqliteStorage:
     """Open the store in the folder `path`; make it when there is none.
 
     scope: what the caller expects of the store; None takes the store as it was made. A new store
         gets DEVICE unless another scope is asked for.
+    journal_bytes_max: from so many bytes on the journal is folded.
 
     Raises StoreRefused: in use, another scope, a newer schema, no durability, not a store.
     """
@@ -90,9 +100,10 @@ async def open_sqlite(
         try:
             lock = claim(path)
             resources.callback(os.close, lock)
-            _make_file(path)
+            make_database(path)
             writer = await _connect(path, resources)
             settled = await _carry(writer, partial(prepare_writer, scope=scope))
+            unfolded = await _carry(writer, load_journal)
             reader = await _connect(path, resources)
             await _carry(reader, prepare_reader)
         except (OSError, sqlite3.Error, StorageError) as error:
@@ -101,60 +112,13 @@ async def open_sqlite(
             writer,
             reader,
             settled,
+            unfolded,
             log_ahead=path / f"{DATABASE_NAME}-wal",
             resources=resources.pop_all(),
             remembered=remembered,
             enough_room=partial(_has_room, lock, free_bytes_min),
+            journal_bytes_max=journal_bytes_max,
         )
-
-
-def prepare_writer(connection: sqlite3.Connection, scope: CursorScope | None) -> CursorScope:
-    """Make `connection` durable and its store current; the store's cursor scope."""
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    _require(connection, journal_mode="wal", synchronous=_FULL, foreign_keys=1)
-    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES:d}")
-    # The file is cut down when it begins anew: trouble that is over must not look like trouble.
-    connection.execute(f"PRAGMA journal_size_limit = {LOG_AHEAD_BYTES_MAX:d}")
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB:d}")
-    migrate(connection)
-    return transact(connection, partial(_settle_scope, asked=scope))
-
-
-def prepare_reader(connection: sqlite3.Connection) -> None:
-    """Make sure that `connection` can neither write nor checkpoint."""
-    connection.execute("PRAGMA query_only = ON")
-    connection.execute("PRAGMA wal_autocheckpoint = 0")
-    _require(connection, journal_mode="wal", query_only=1, wal_autocheckpoint=0)
-
-
-def _require(connection: sqlite3.Connection, **wanted: str | int) -> None:
-    # SQLite answers a pragma that it cannot honour with silence, so each one is read back.
-    for name, value in wanted.items():
-        (found,) = connection.execute(f"PRAGMA {name}").fetchone()
-        if found != value:
-            raise StoreRefused(f"SQLite keeps {name} at {found}; durability needs {value}")
-
-
-def _settle_scope(connection: sqlite3.Connection, asked: CursorScope | None) -> CursorScope:
-    row = connection.execute(_SQL["meta"], ("cursor_scope",)).fetchone()
-    if row is None:
-        settled = asked or CursorScope.DEVICE
-        connection.execute(_SQL["set_meta"], ("cursor_scope", settled.value))
-        return settled
-    settled = CursorScope(row[0])
-    if asked not in (None, settled):
-        raise StoreRefused(
-            f"the store was made with cursor scope {settled.value}; {asked.value} was asked for"
-        )
-    return settled
-
-
-def _make_file(folder: Path) -> None:
-    # SQLite would make the file readable for all; its WAL inherits what it finds here.
-    os.close(os.open(folder / DATABASE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    sync_folder(folder)
 
 
 def _has_room(lock: int, free_bytes_min: int) -> bool:
@@ -201,11 +165,13 @@ class SqliteStorage:
         writer: aiosqlite.Connection,
         reader: aiosqlite.Connection,
         cursor_scope: CursorScope,
+        unfolded: Unfolded,
         *,
         log_ahead: Path,
         resources: AsyncExitStack,
         remembered: int,
         enough_room: Callable[[], bool],
+        journal_bytes_max: int = JOURNAL_BYTES_MAX,
     ) -> None:
         self._writer = writer
         self._reader = reader
@@ -213,13 +179,14 @@ class SqliteStorage:
         self._resources = resources
         self._remembered = remembered
         self._enough_room = enough_room
+        self._unfolded = unfolded
+        self._journal_bytes_max = journal_bytes_max
+        self._folding: asyncio.Task[None] | None = None
         self._unknown: StorageError | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._keeping = SqliteKeeping(
-            partial(self._run, writer), partial(self._run, reader), log_ahead
-        )
+        self._keeping = SqliteKeeping(self._write_settled, self._read_settled, unfolded, log_ahead)
         self._people = SqlitePeople(
-            partial(self._run, writer), partial(self._run, reader), self._insist_on_room
+            partial(self._run, writer), partial(self._run, reader), unfolded, self._insist_on_room
         )
 
     @property
@@ -238,9 +205,31 @@ class SqliteStorage:
         def run(connection: sqlite3.Connection) -> Done:
             if work.submissions or work.publications:
                 self._insist_on_room()
-            return commit_work(connection, work, self._scope, self._remembered)
+            return commit_work(connection, self._unfolded, work, self._scope, self._remembered)
 
-        return await self._run(self._writer, run)
+        done = await self._run(self._writer, run)
+        if self._unfolded.bytes > self._journal_bytes_max and self._folding is None:
+            self._folding = asyncio.create_task(self._fold())
+        return done
+
+    async def _fold(self) -> None:
+        """Fold between commits: a step for each, and somewhat more than they bring."""
+        try:
+            fold = await self._run(self._writer, partial(Fold, unfolded=self._unfolded))
+            arrived = self._unfolded.arrival
+            while not fold.done and self._closing is None:
+                came, arrived = self._unfolded.arrival - arrived, self._unfolded.arrival
+                await self._run(self._writer, partial(self._step, fold, came))
+        except StorageError as error:
+            # It is tried again after some further commit; until then the journal grows.
+            if self._closing is None:
+                log.error("! folding the journal failed: %s", error)
+        finally:
+            self._folding = None
+
+    def _step(self, fold: Fold, came: int, connection: sqlite3.Connection) -> None:
+        self._insist_on_room()
+        fold.step(max(FOLD_STEP_ENTRIES_MIN, 2 * came))
 
     def _insist_on_room(self) -> None:
         if not self._enough_room():
@@ -249,26 +238,36 @@ class SqliteStorage:
             )
 
     async def read(self, requests: Sequence[ReadRequest]) -> list[Page]:
-        return await self._run(self._reader, partial(read_pages, requests=requests))
+        self._insist_on_service()
+        pages = [recent_page(self._unfolded, request) for request in requests]
+        older = [place for place, page in enumerate(pages) if page is None]
+        if older:
+            asked = [requests[place] for place in older]
+            read = partial(read_pages, unfolded=self._unfolded, requests=asked)
+            for place, page in zip(older, await self._run(self._reader, read), strict=True):
+                pages[place] = page
+        return [page for page in pages if page is not None]
 
     async def heads(self, accounts: Sequence[AccountId]) -> Mapping[AccountId, Seq]:
-        return await self._run(self._reader, partial(read_heads, accounts=accounts))
+        heads = partial(read_heads, unfolded=self._unfolded, accounts=accounts)
+        return await self._run(self._reader, heads)
 
     async def members(self, conversation: ConversationId) -> Members | None:
         return await self._run(self._reader, partial(read_members, conversation=conversation))
 
     async def trim(self, account: AccountId, before: Seq) -> Seq:
-        return await self._run(self._writer, partial(trim_log, account=account, before=before))
+        trim = partial(trim_log, account=account, before=before, remembered=self._remembered)
+        return await self._write_settled(trim)
 
     async def erase(self, account: AccountId, seq: Seq) -> int:
-        return await self._run(self._writer, partial(erase_body, account=account, seq=seq))
+        return await self._write_settled(partial(erase_body, account=account, seq=seq))
 
     async def import_account(self, account: AccountId, path: Path) -> Imported:
         """See importing.import_account. Raises TransferRefused, OSError and StorageError."""
 
         def take(connection: sqlite3.Connection) -> Imported:
             self._insist_on_room()
-            return import_account(
+            imported = import_account(
                 connection,
                 account,
                 path,
@@ -276,21 +275,57 @@ class SqliteStorage:
                 remembered=self._remembered,
                 draw=os.urandom,
             )
+            (self._unfolded.arrival,) = connection.execute(_SQL["last_arrival"]).fetchone()
+            return imported
 
-        return await self._run(self._writer, take)
+        return await self._write_settled(take)
 
     async def edits(self, account: AccountId, seq: Seq) -> Mapping[Seq, Identity]:
-        return await self._run(self._reader, partial(find_edits, account=account, seq=seq))
+        return await self._read_settled(partial(find_edits, account=account, seq=seq))
 
     async def close(self) -> None:
         if self._closing is None:
-            self._closing = asyncio.create_task(self._resources.aclose())
+            self._closing = asyncio.create_task(self._close())
         await asyncio.shield(self._closing)
 
-    async def _run(
-        self, connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], Result]
-    ) -> Result:
-        """Run `function` on the connection's thread, unless the store's state is unknown."""
+    async def _close(self) -> None:
+        if self._folding is not None:
+            await self._folding
+        with suppress(StorageError):
+            # What cannot be folded now is in the journal, and is folded some other day.
+            await _carry(self._writer, self._guarded(self._settle))
+        await self._resources.aclose()
+
+    def _settle(self, connection: sqlite3.Connection) -> None:
+        """Fold everything, so that pages alone say what the store holds."""
+        if not self._unfolded.is_empty():
+            self._insist_on_room()
+            fold_all(connection, self._unfolded)
+
+    async def _write_settled(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run what knows of no journal, at a moment when there is none."""
+
+        def settled(connection: sqlite3.Connection) -> Result:
+            self._settle(connection)
+            return function(connection)
+
+        return await self._run(self._writer, settled)
+
+    async def _read_settled(self, question: Callable[[sqlite3.Connection], Result]) -> Result:
+        """The same, of what was durable when it was asked."""
+        await self._run(self._writer, self._settle)
+        return await self._run(self._reader, question)
+
+    def _insist_on_service(self) -> None:
+        if self._closing is not None:
+            raise StorageError("the storage is closed", definite=True, refusal=errors.BUSY)
+        if self._unknown is not None:
+            raise StorageError(f"stopped after: {self._unknown}", definite=False)
+
+    def _guarded(
+        self, function: Callable[[sqlite3.Connection], Result]
+    ) -> Callable[[sqlite3.Connection], Result]:
+        """`function`, unless the store's state is unknown."""
 
         def guarded(raw: sqlite3.Connection) -> Result:
             # Judged on the thread: what waited behind the failed commit must not run after it.
@@ -303,9 +338,14 @@ class SqliteStorage:
                     self._unknown = error
                 raise
 
-        if self._closing is not None:
-            raise StorageError("the storage is closed", definite=True, refusal=errors.BUSY)
-        return await _carry(connection, guarded)
+        return guarded
+
+    async def _run(
+        self, connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], Result]
+    ) -> Result:
+        """Run `function` on the connection's thread, unless the store's state is unknown."""
+        self._insist_on_service()
+        return await _carry(connection, self._guarded(function))
 
     # ------------------------------------------------------------ identity's rows
 
@@ -327,16 +367,24 @@ class SqliteStorage:
         await self._run(self._writer, create)
 
     async def device_by_token(self, token_hash: bytes) -> Device | None:
-        find = partial(sqlite_identity.device_by_token, scope=self._scope, token_hash=token_hash)
+        find = partial(
+            sqlite_identity.device_by_token,
+            unfolded=self._unfolded,
+            scope=self._scope,
+            token_hash=token_hash,
+        )
         return await self._run(self._reader, find)
 
     async def devices(self, account: AccountId) -> list[Device]:
-        find = partial(sqlite_identity.devices, scope=self._scope, account=account)
+        find = partial(
+            sqlite_identity.devices, unfolded=self._unfolded, scope=self._scope, account=account
+        )
         return await self._run(self._reader, find)
 
     async def change_credential(self, device: DeviceId, token_hash: bytes | None) -> Device:
         change = partial(
             sqlite_identity.change_credential,
+            unfolded=self._unfolded,
             scope=self._scope,
             device=device,
             token_hash=token_hash,

@@ -1,49 +1,38 @@
-"""The logs and groups that one transaction touches: each is read once, changed in memory and
-written once at the end; entries are inserted in bulk. What the rules ask, it answers.
+"""The logs and groups that one transaction touches: each is read once, grows in memory, and what it
+got is written to the journal in one row at the end. What the rules ask, it answers.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
+from zlib import crc32
 
-from syncd import chain, checksum, heading
+from syncd import chain
+from syncd.heading import ERASED
 from syncd.membership import Members, Role
 from syncd.model import (
+    CHAIN_BYTES,
     AccountId,
-    Chain,
     ConversationId,
-    Epoch,
+    DeviceId,
     Identity,
     Intent,
-    Link,
     Record,
     Seq,
-    is_device,
 )
-from syncd.storage.identities import sender_key
+from syncd.storage import journal
+from syncd.storage.contents import Contents
+from syncd.storage.journal import Appended, Cursor, Message
+from syncd.storage.pages import STAMP, Entry, Run
 from syncd.storage.queries import load
 from syncd.storage.rules import Found, Ruling
-from syncd.storage.transaction import damaged
+from syncd.storage.sent_runs import Item
+from syncd.storage.unfolded import Growth, LogRow, Unfolded, patched
 
 _SQL = load("sqlite")
-
-
-@dataclass(slots=True)
-class LogRow:
-    """A row of `logs`, as it will be written."""
-
-    log: int
-    account: AccountId
-    epoch: Epoch
-    floor: Seq
-    floor_link: Link
-    head: Seq
-    head_link: Link
-    floor_sum: int
-    head_sum: int
-    merged_into: int | None = None
-    """The log that takes what is addressed to this account, since a merge closed this one."""
+_stamp = STAMP.pack
 
 
 @dataclass(slots=True)
@@ -54,29 +43,27 @@ class _Group:
     members: Members | None
 
 
-def find_log(connection: sqlite3.Connection, account: AccountId) -> LogRow | None:
-    row = connection.execute(_SQL["log"], (account,)).fetchone()
-    return None if row is None else LogRow(*row)
+class SqliteBook(Contents):
+    """See rules.Book for what it answers. Its caller owes `write` at the end, and after COMMIT
+    `committed`. It stands for the thread that writes."""
 
-
-def find_cursor(connection: sqlite3.Connection, key: str) -> tuple[Epoch, Seq] | None:
-    row: tuple[Epoch, Seq] | None = connection.execute(_SQL["cursor"], (key,)).fetchone()
-    return row
-
-
-class SqliteBook:
-    """See rules.Book for what it answers. Its caller owes `write` at the end."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._logs: dict[AccountId, LogRow | None] = {}
+    def __init__(self, connection: sqlite3.Connection, unfolded: Unfolded) -> None:
+        super().__init__(connection, unfolded)
         self._groups: dict[ConversationId, _Group] = {}
-        self._entries: list[tuple[object, ...]] = []
-        self._arrival: int | None = None
-        self.grown: dict[AccountId, LogRow] = {}
-        """The logs that got entries."""
+        self._growths: dict[int, Growth] = {}
+        self._appended = Appended(journal.FORMAT, unfolded.arrival + 1, [], [], [])
+        self._senders: dict[DeviceId, int] = {}
+        self._items: dict[tuple[DeviceId, int], list[Item]] | None = None
+        self.arrival = unfolded.arrival
+        """Of the newest entry of the store."""
+        self._written = 0
         self.fan_outs: dict[ConversationId, int] = {}
         """To how many logs the newest entry of a conversation went, where it was more than two."""
+
+    @property
+    def grown(self) -> frozenset[AccountId]:
+        """The accounts whose logs got entries."""
+        return frozenset([growth.row.account for growth in self._growths.values()])
 
     # ------------------------------------------------------------ what the rules ask
 
@@ -90,15 +77,7 @@ class SqliteBook:
     def find(self, account: AccountId, identity: Identity) -> Found | None:
         log = self.log(account)
         assert log is not None, "the account of a device has a log"
-        if not is_device(identity.device):
-            return None  # whatever the peer wrote there, no entry is of it
-        self.insert_entries()  # what this very transaction appended may be the target
-        key = (sender_key(identity.device), identity.number, log.log)
-        for seq, header in self._connection.execute(_SQL["by_identity"], key):
-            found = heading.unpack(header)
-            if found.identity == identity:
-                return Found(seq, found)
-        return None
+        return self.found(log, identity)
 
     def mark(self, account: AccountId, conversation: ConversationId) -> Seq:
         log = self.log(account)
@@ -106,23 +85,48 @@ class SqliteBook:
         row = self._connection.execute(_SQL["mark"], (log.log, conversation)).fetchone()
         return 0 if row is None else int(row[0])
 
-    # ------------------------------------------------------------ rows
+    # ------------------------------------------------------------ with what it appended itself
 
-    def log(self, account: AccountId) -> LogRow | None:
-        """The log that takes what is addressed to an account, which may be an alias."""
-        try:
-            return self._logs[account]
-        except KeyError:
-            found = find_log(self._connection, account)
-            if found is not None and found.merged_into is not None:
-                self._logs[account] = None  # a damaged store may lead in a circle: it ends here
-                [name] = self._connection.execute(_SQL["log_by_number"], (found.merged_into,))
-                found = self.log(LogRow(*name).account)
-            self._logs[account] = found
-            return found
+    def runs(self, log: LogRow, after: Seq) -> Iterator[Run]:
+        for run in super().runs(log, after):
+            yield run
+            after = run.last
+        growth = self._growths.get(log.log)
+        if growth is not None and after < growth.row.head:
+            head, _, checked = growth.before
+            yield Run(head + 1, checked, *growth.joined()).after(after)
+
+    def entry(self, log: LogRow, seq: Seq) -> Entry | None:
+        growth = self._growths.get(log.log)
+        if growth is None:
+            return super().entry(log, seq)
+        place = seq - (growth.row.head + 1 - len(growth.entries))
+        if place < 0:
+            return super().entry(log, seq)
+        if place >= len(growth.entries):
+            return None
+        return next(Run(seq, 0, growth.stamps[place], growth.entries[place]).walk())
+
+    def items(self, identity: Identity) -> Iterator[Item]:
+        if self._items is None:
+            # Built by the first who asks: most transactions only hold new messages.
+            self._items = {}
+            for message in self._appended.messages:
+                self._index(message)
+        yield from self._items.get((identity.device, identity.number), ())
+        yield from super().items(identity)
+
+    def _index(self, message: Message) -> None:
+        assert self._items is not None
+        identity = (self._appended.senders[message.sender], message.number)
+        item = Item(message.number, message.content, message.places)
+        self._items.setdefault(identity, []).append(item)
+
+    # ------------------------------------------------------------ rows
 
     def look_again(self, account: AccountId) -> None:
         """The row of this account's log was made or closed in this transaction."""
+        self._unfolded.rows.pop(account, None)
         self._logs.pop(account, None)
 
     def _group(self, conversation: ConversationId) -> _Group:
@@ -137,7 +141,7 @@ class SqliteBook:
             return _Group(None, None)
         members: dict[AccountId, Role] = {}
         for owner, *fields in self._connection.execute(_SQL["members"], row):
-            log = LogRow(*fields)
+            log = patched(LogRow(*fields), self._unfolded.tails)
             # What this transaction changed already is newer than the row.
             self._logs.setdefault(log.account, log)
             members[log.account] = Role.OWNER if owner else Role.MEMBER
@@ -145,64 +149,75 @@ class SqliteBook:
 
     # ------------------------------------------------------------ what is done
 
-    @property
-    def arrival(self) -> int:
-        """Of the newest entry of the store."""
-        if self._arrival is None:
-            (self._arrival,) = self._connection.execute(_SQL["last_arrival"]).fetchone()
-        assert self._arrival is not None
-        return self._arrival
-
-    def carry_out(self, ruling: Ruling, intent: Intent, record: Record, identity: Identity) -> Seq:
-        """Append to every log that the ruling names; the seq in the first one's."""
-        sender = sender_key(identity.device)
-        encoded = record.header + record.body
-        seqs = []
+    def carry_out(
+        self,
+        ruling: Ruling,
+        intent: Intent,
+        record: Record,
+        identity: tuple[DeviceId, int],
+        content: bytes = b"",
+    ) -> Seq:
+        """Append to every log that the ruling names; the seq in the first one's. content: of a
+        message that its device may send again."""
+        entry = record.header + record.body
+        places: list[int] = []
         for account in ruling.logs:
             log = self.log(account)
             assert log is not None, "rulings name accounts that exist"
-            seqs.append(self._append(log, record, encoded, sender, identity.number))
-        if len(seqs) > 2:
-            self.fan_outs[intent.conversation] = len(seqs)
+            places += log.log, self._append(log, record, entry)
+        self._note(identity, content, record, entry, tuple(places))
+        if len(places) > 4:
+            self.fan_outs[intent.conversation] = len(places) // 2
         if ruling.members is not None:
             self.change_members(intent.conversation, ruling.members)
         if ruling.mark is not None:
-            own = self.log(ruling.logs[0])
-            assert own is not None
-            self._connection.execute(_SQL["save_mark"], (own.log, intent.conversation, ruling.mark))
-        return seqs[0]
+            self._connection.execute(
+                _SQL["save_mark"], (places[0], intent.conversation, ruling.mark)
+            )
+        return places[1]
 
     def append(self, account: AccountId, identity: Identity, record: Record) -> Seq:
         """Append to one log alone. Raises KeyError for an unknown account."""
         log = self.log(account)
         if log is None:
             raise KeyError(account)
-        encoded = record.header + record.body
-        return self._append(log, record, encoded, sender_key(identity.device), identity.number)
-
-    def _append(self, log: LogRow, record: Record, encoded: bytes, sender: int, number: int) -> Seq:
-        seq = log.head + 1
-        link = chain.link(log.head_link, seq, record.header, record.body_hash)
-        shown: Chain = chain.shown(link)
-        checked = checksum.extend(log.head_sum, encoded)
-        log.head, log.head_link, log.head_sum = seq, link, checked
-        self.grown[log.account] = log
-        arrival = self._arrival = self.arrival + 1
-        self._entries.append(
-            (
-                arrival,
-                log.log,
-                seq,
-                sender,
-                number,
-                shown,
-                checksum.sealed(checked, shown),
-                record.header,
-                record.body_hash,
-                record.body,
-            )
-        )
+        entry = record.header + record.body
+        seq = self._append(log, record, entry)
+        self._note((identity.device, identity.number), b"", record, entry, (log.log, seq))
         return seq
+
+    def _append(self, log: LogRow, record: Record, entry: bytes) -> Seq:
+        growth = self._growths.get(log.log)
+        if growth is None:
+            growth = self._growths[log.log] = Growth(log)
+        self.arrival += 1
+        row = growth.row
+        growth.stamps.append(extend(row, record.header, record.body_hash, entry, self.arrival))
+        growth.entries.append(entry)
+        return row.head
+
+    def _note(
+        self,
+        identity: tuple[DeviceId, int],
+        content: bytes,
+        record: Record,
+        entry: bytes,
+        places: tuple[int, ...],
+    ) -> None:
+        device, number = identity
+        sender = self._senders.get(device)
+        if sender is None:
+            sender = self._senders[device] = len(self._senders)
+            self._appended.senders.append(device)
+        gone = record.body_hash if record.body == ERASED else None
+        message = Message(sender, number, content, len(record.header), entry, places, gone)
+        self._appended.messages.append(message)
+        if self._items is not None:
+            self._index(message)
+
+    def confirm(self, cursor: Cursor) -> None:
+        """Note a cursor, for the journal."""
+        self._appended.cursors.append(cursor)
 
     def change_members(self, conversation: ConversationId, members: Members) -> None:
         """Who is in a group from now on."""
@@ -224,27 +239,27 @@ class SqliteBook:
         assert log is not None, "members exist"
         return log.log
 
-    def insert_entries(self) -> None:
-        """Write the entries that are not written yet."""
-        self._connection.executemany(_SQL["append_entry"], self._entries)
-        self._entries.clear()
-
     def write(self) -> None:
-        """Write what was changed and is not written yet."""
-        self.insert_entries()
-        self._connection.executemany(
-            _SQL["grow_log"],
-            [(log.head, log.head_link, log.head_sum, log.log) for log in self.grown.values()],
-        )
+        """Write what was appended and confirmed to the journal. Where the transaction fails in the
+        end, its caller owes `abandoned`."""
+        if self._appended.messages or self._appended.cursors:
+            self._written = journal.write(self._connection, self._appended)
+
+    def abandoned(self) -> None:
+        """Nothing of it was written."""
+        for growth in self._growths.values():
+            growth.take_back()
+
+    def committed(self) -> None:
+        """What was written is durable: from now on everybody may see it."""
+        self._unfolded.bytes += self._written
+        self._unfolded.take(self._growths.values(), self._appended)
 
 
-def chain_at(connection: sqlite3.Connection, log: LogRow, seq: Seq | None) -> Chain | None:
-    """The chain of a stored log at `seq`; None outside floor..head. Raises StorageError."""
-    if seq is None or not log.floor <= seq <= log.head:
-        return None
-    if seq == log.floor:
-        return chain.shown(log.floor_link)
-    row = connection.execute(_SQL["chain_at"], (log.log, seq)).fetchone()
-    if row is None:
-        raise damaged(log.account, f"entry {seq} is missing")
-    return Chain(row[0])
+def extend(log: LogRow, header: bytes, body_hash: bytes, entry: bytes, arrival: int) -> bytes:
+    """Let the log end with one more entry; the entry's stamp."""
+    log.head += 1
+    log.head_link = link = chain.link(log.head_link, log.head, header, body_hash)
+    log.head_sum = checked = crc32(entry, log.head_sum)
+    shown = link[:CHAIN_BYTES]
+    return _stamp(shown, checked ^ crc32(shown), arrival, len(entry), len(header))

@@ -1,7 +1,7 @@
 """One Work in one SQLite transaction: synchronous, over a connection, so that it runs anywhere.
 
-The hot path of the service. Each device that a Work touches is read once, changed in memory and
-written once at the end, and so is each log (sqlite_book.py); answers are inserted in bulk.
+The hot path of the service. What is appended, answered and confirmed goes into one row of the
+journal, whatever the number of logs (sqlite_book.py); each device and log is read at most once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from syncd.model import (
     Done,
     Draft,
     Epoch,
-    Identity,
     Opening,
     OpeningRequest,
     Outcome,
@@ -34,32 +33,45 @@ from syncd.model import (
 )
 from syncd.storage import Damaged
 from syncd.storage.cursors import cursor_key
+from syncd.storage.journal import Cursor
 from syncd.storage.queries import load
 from syncd.storage.register import ENDINGS
 from syncd.storage.remembered import Answer, Remembered
 from syncd.storage.rules import Ruling, rule
-from syncd.storage.sqlite_book import LogRow, SqliteBook, chain_at, find_cursor
+from syncd.storage.sent_runs import seq_in
+from syncd.storage.sqlite_book import SqliteBook
 from syncd.storage.transaction import transact
+from syncd.storage.unfolded import LogRow, Unfolded, higher
 
 _SQL = load("sqlite")
 
 
 def commit_work(
     connection: sqlite3.Connection,
+    unfolded: Unfolded,
     work: Work,
     scope: CursorScope,
     remembered: int = REMEMBERED_MESSAGES,
 ) -> Done:
     """What the door's `commit` promises, over a connection that is prepared and in no transaction.
 
-    Raises StorageError; after an indefinite one the connection must not be used again.
+    unfolded: of this store; gets what was appended. Raises StorageError; after an indefinite one
+    the connection must not be used again.
     """
+    book = SqliteBook(connection, unfolded)
+    commit = _Commit(connection, book, scope, remembered)
     try:
-        return transact(connection, lambda within: _Commit(within, scope, remembered).run(work))
+        done = transact(connection, lambda within: commit.run(work))
     except (TypeError, ValueError, OverflowError) as error:
+        book.abandoned()
         # A flipped bit in a row changes the type or the size of a value. It was rolled back: were
         # it not definite, the process would stop, and again each time that the device comes back.
         raise Damaged(f"a row does not hold what was stored: {error}") from error
+    except BaseException:
+        book.abandoned()
+        raise
+    book.committed()
+    return done
 
 
 @dataclass(slots=True)
@@ -75,7 +87,6 @@ class _Sender:
     generation: int
     instance: str | None
     revoked: int
-    accepted: int
     ended: str | None
     recalled: bool = False
     """Whether the stored answers were read: only a number that is not new asks for them."""
@@ -93,34 +104,37 @@ class _Published:
 class _Commit:
     """The rows that one Work has read and not yet written."""
 
-    def __init__(self, connection: sqlite3.Connection, scope: CursorScope, remembered: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, book: SqliteBook, scope: CursorScope, remembered: int
+    ) -> None:
         self._connection = connection
         self._scope = scope
         self._capacity = remembered
-        self._book = SqliteBook(connection)
+        self._book = book
         self._damages: list[str] = []
         self._senders: dict[DeviceId, _Sender | None] = {}
         self._refusing: dict[DeviceId, Refusal] = {}
         self._publications: dict[tuple[str, str], _Published] = {}
-        self._changed: dict[DeviceId, _Sender] = {}
-        self._new_answers: list[tuple[int, int, int, Seq, bytes]] = []
+        self._opened: dict[DeviceId, _Sender] = {}
+        self._confirmed: dict[str, tuple[Epoch, Seq]] = {}
         self._new_publications: list[tuple[str, str, bytes, int | None, Seq | None, int]] = []
-        self._new_cursors: list[tuple[str, Epoch, Seq]] = []
 
     def run(self, work: Work) -> Done:
         for mark in work.cursors:
             self._mark(mark)
-        # Written at once: an opening of the same Work reads them.
-        self._connection.executemany(_SQL["save_cursor"], self._new_cursors)
         openings = tuple(map(self._open, work.openings))
         submissions = tuple(map(self._submit, work.submissions))
         publications = tuple(map(self._publish, work.publications))
         self._write()
         notes = [(note.text, note.device, note.generation) for note in work.notes]
         self._connection.executemany(_SQL["note_verdict"], notes)
-        grown = frozenset(self._book.grown)
         return Done(
-            openings, submissions, publications, grown, self._book.fan_outs, tuple(self._damages)
+            openings,
+            submissions,
+            publications,
+            self._book.grown,
+            self._book.fan_outs,
+            tuple(self._damages),
         )
 
     # ------------------------------------------------------------ openings
@@ -138,17 +152,17 @@ class _Commit:
         if sender.account != request.account:
             return errors.NOT_AUTHENTICATED
         log = self._own_log(sender)
-        saved = find_cursor(self._connection, self._cursor_key(sender))
+        saved = self._saved_cursor(self._cursor_key(sender))
         cursor = saved[1] if saved and saved[0] == log.epoch else None
         try:
-            stated_chain = chain_at(self._connection, log, request.stated)
-            cursor_chain = chain_at(self._connection, log, cursor)
+            stated_chain = self._book.chain_at(log, request.stated)
+            cursor_chain = self._book.chain_at(log, cursor)
         except Damaged as damage:
             self._damages.append(str(damage))
             return errors.STORAGE_UNAVAILABLE
         sender.generation += 1
         sender.instance = request.instance
-        self._changed[sender.device] = sender
+        self._opened[sender.device] = sender
         merged = self._connection.execute(_SQL["aliases"], (log.log,)).fetchall()
         return Opening(
             generation=sender.generation,
@@ -187,28 +201,27 @@ class _Commit:
     def _judge(self, sender: _Sender, draft: Draft) -> Outcome:
         account, number = sender.account, draft.number
         assert draft.account == account, "a device speaks for its account"
-        if number <= sender.remembered.highest and not sender.recalled:
-            self._recall(sender)
-        known = sender.remembered.judge(draft, self._own_log(sender).floor)
-        if known is not None:
-            return known
+        if number <= sender.remembered.highest:
+            if not sender.recalled:
+                self._recall(sender)
+            known = sender.remembered.judge(draft, self._own_log(sender).floor)
+            if known is not None:
+                return known
         ruling = draft.refusal or rule(draft.intent, account, self._book)
         if isinstance(ruling, Refusal):
             return Refused(number, ruling)
-        identity = Identity(draft.device, number)
-        answer = Answer(
-            self._book.carry_out(ruling, draft.intent, draft.record, identity), draft.content
+        seq = self._book.carry_out(
+            ruling, draft.intent, draft.record, (draft.device, number), draft.content
         )
-        slot = sender.accepted % self._capacity
-        self._new_answers.append((sender.id, slot, number, answer.seq, answer.content))
-        sender.accepted += 1
-        sender.remembered.accept(number, answer)
-        self._changed[sender.device] = sender
-        return Accepted(number, answer.seq, duplicate=False)
+        sender.remembered.accept(number, Answer(seq, draft.content))
+        return Accepted(number, seq, duplicate=False)
 
     def _recall(self, sender: _Sender) -> None:
-        rows = self._connection.execute(_SQL["remembered"], (sender.id,))
-        stored = {number: Answer(seq, content) for number, seq, content in rows}
+        log = self._own_log(sender).log
+        stored = {
+            number: Answer(seq_in(item.places, log) or 0, item.content)
+            for number, item in self._book.answered(sender.device, self._capacity).items()
+        }
         # What this very commit accepted is newer than any row.
         answers = [*stored.items(), *sender.remembered.answers.items()]
         sender.remembered.answers = dict(answers[-self._capacity :])
@@ -226,7 +239,7 @@ class _Commit:
         ruling = self._ruling(publication, account)
         if isinstance(ruling, Refusal):
             return ruling
-        identity = Identity(publication.device, publication.number)
+        identity = (publication.device, publication.number)
         seq = self._book.carry_out(ruling, publication.intent, publication.record, identity)
         log = None if account is None else self._book.log(account)
         told = None if log is None else seq
@@ -263,7 +276,13 @@ class _Commit:
             return
         log = self._own_log(sender)
         if mark.account == log.account and mark.epoch == log.epoch and mark.seq <= log.head:
-            self._new_cursors.append((self._cursor_key(sender), mark.epoch, mark.seq))
+            key, stated = self._cursor_key(sender), (mark.epoch, mark.seq)
+            self._confirmed[key] = higher(self._confirmed.get(key), stated)
+            self._book.confirm(Cursor(key, mark.epoch, mark.seq))
+
+    def _saved_cursor(self, key: str) -> tuple[Epoch, Seq] | None:
+        saved, confirmed = self._book.cursor(key), self._confirmed.get(key)
+        return saved if confirmed is None else higher(saved, confirmed)
 
     def _cursor_key(self, sender: _Sender) -> str:
         return cursor_key(self._scope, sender.device, sender.account, sender.platform)
@@ -281,7 +300,8 @@ class _Commit:
             sender = None
             if row is not None:
                 remembered = Remembered(self._capacity)
-                *fields, remembered.highest = row
+                *fields, sent = row
+                remembered.highest = self._book.sent(device, sent)
                 sender = _Sender(remembered, *fields)
             self._senders[device] = sender
         return self._senders[device]
@@ -289,12 +309,8 @@ class _Commit:
     def _write(self) -> None:
         insert = self._connection.executemany
         self._book.write()
-        insert(_SQL["remember"], self._new_answers)
         insert(_SQL["remember_publication"], self._new_publications)
         insert(
-            _SQL["save_sender"],
-            [
-                (each.generation, each.instance, each.remembered.highest, each.accepted, each.id)
-                for each in self._changed.values()
-            ],
+            _SQL["begin_session"],
+            [(each.generation, each.instance, each.id) for each in self._opened.values()],
         )

@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 from syncd import chain
 from syncd.model import EPOCH_BYTES, AccountId, CursorScope, Device, DeviceId
+from syncd.storage.contents import Contents
 from syncd.storage.cursors import cursor_key
 from syncd.storage.queries import load
 from syncd.storage.register import ENDINGS
-from syncd.storage.sqlite_book import SqliteBook, find_cursor
 from syncd.storage.transaction import snapshot, transact
+from syncd.storage.unfolded import Unfolded
 
 _SQL = load("sqlite")
 
@@ -42,7 +43,7 @@ def create_device(
     token_hash: bytes,
 ) -> None:
     def create(within: sqlite3.Connection) -> None:
-        log = SqliteBook(within).log(account)
+        log = Contents(within, Unfolded()).log(account)
         if log is None:
             raise KeyError(account)
         _insist(within, "create_device", (device, log.log, name, platform, token_hash), device)
@@ -51,22 +52,29 @@ def create_device(
 
 
 def device_by_token(
-    connection: sqlite3.Connection, scope: CursorScope, token_hash: bytes
+    connection: sqlite3.Connection, unfolded: Unfolded, scope: CursorScope, token_hash: bytes
 ) -> Device | None:
-    found = snapshot(connection, lambda within: _seen(within, scope, "device_by_token", token_hash))
+    def read(within: sqlite3.Connection) -> list[Device]:
+        return _seen(Contents(within, unfolded), within, scope, ("device_by_token", token_hash))
+
+    found = snapshot(connection, read)
     return found[0] if found else None
 
 
-def devices(connection: sqlite3.Connection, scope: CursorScope, account: AccountId) -> list[Device]:
+def devices(
+    connection: sqlite3.Connection, unfolded: Unfolded, scope: CursorScope, account: AccountId
+) -> list[Device]:
     def read(within: sqlite3.Connection) -> list[Device]:
-        home = SqliteBook(within).home(account)
-        return [] if home is None else _seen(within, scope, "devices", home)
+        contents = Contents(within, unfolded)
+        log = contents.log(account)
+        return [] if log is None else _seen(contents, within, scope, ("devices", log.account))
 
     return snapshot(connection, read)
 
 
 def change_credential(
     connection: sqlite3.Connection,
+    unfolded: Unfolded,
     scope: CursorScope,
     device: DeviceId,
     token_hash: bytes | None,
@@ -76,7 +84,7 @@ def change_credential(
             within.execute(_SQL["revoke"], (device,))
         else:
             _insist(within, "rotate_token", (token_hash, device), device)
-        found = _seen(within, scope, "device", device)
+        found = _seen(Contents(within, unfolded), within, scope, ("device", device))
         if not found:
             raise KeyError(device)
         return found[0]
@@ -106,14 +114,19 @@ def _insist(
 
 
 def _seen(
-    connection: sqlite3.Connection, scope: CursorScope, query: str, parameter: str | bytes
+    contents: Contents,
+    connection: sqlite3.Connection,
+    scope: CursorScope,
+    question: tuple[str, str | bytes],
 ) -> list[Device]:
-    """The devices that `query` finds, each with its cursor under the scope's key."""
+    """The devices that a query finds by its parameter, each with its cursor under the scope's
+    key."""
+    query, parameter = question
     found = []
     for row in connection.execute(_SQL[query], (parameter,)).fetchall():
         device, account, name, platform, credential, generation, sent, revoked, *log = row
         epoch, head, verdict, ended = log
-        saved = find_cursor(connection, cursor_key(scope, device, account, platform))
+        saved = contents.cursor(cursor_key(scope, device, account, platform))
         cursor = saved[1] if saved and saved[0] == epoch else 0
         found.append(
             Device(
@@ -123,11 +136,11 @@ def _seen(
                 platform=platform,
                 credential=credential,
                 generation=generation,
-                sent=sent,
+                sent=contents.sent(device, sent),
                 revoked=bool(revoked),
                 epoch=epoch,
                 cursor=cursor,
-                head=head,
+                head=contents.head(account, head),
                 verdict=verdict,
                 ended=None if ended is None else ENDINGS[ended],
             )

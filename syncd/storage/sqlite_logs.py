@@ -4,32 +4,70 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import struct
 from collections.abc import Sequence
+from contextlib import suppress
 
-from syncd import chain, checksum
-from syncd.heading import ERASED
+from syncd import chain, checksum, heading
 from syncd.membership import Members, Role
-from syncd.model import AccountId, Chain, ConversationId, Link, Page, ReadRequest, Seq
+from syncd.model import (
+    AccountId,
+    Chain,
+    ConversationId,
+    DeviceId,
+    Link,
+    Page,
+    ReadRequest,
+    Seq,
+)
 from syncd.storage import UNKNOWN_EPOCH
+from syncd.storage.contents import Contents
+from syncd.storage.pages import Run, drop_body_hashes, drop_until, runs
 from syncd.storage.queries import load
-from syncd.storage.sqlite_book import LogRow, find_log
+from syncd.storage.sent_runs import drop_items
 from syncd.storage.transaction import damaged, snapshot, transact
+from syncd.storage.unfolded import LogRow, Tail, Unfolded
 
 _SQL = load("sqlite")
 _PRIMARY_CODE = 0xFF  # of an extended error code
 
 
-def read_pages(connection: sqlite3.Connection, requests: Sequence[ReadRequest]) -> list[Page]:
+def recent_page(unfolded: Unfolded, request: ReadRequest) -> Page | None:
+    """A page from memory alone, for any thread; None where the newest entries do not suffice."""
+    log, tail = unfolded.rows.get(request.account), unfolded.tails.get(request.account)
+    after = request.after
+    if log is None or tail is None or after < tail.first - 1:
+        return None
+    head, floor_chain = tail.head, chain.shown(log.floor_link)
+    if after >= head:
+        return Page(log.epoch, log.floor, floor_chain, head, after, floor_chain, b"")
+    pieces = tail.some(after, head, request.bytes_max)
+    to = after + len(pieces)
+    at = tail.stamp(to).chain
+    return Page(log.epoch, log.floor, floor_chain, head, to, at, b"".join(pieces))
+
+
+def read_pages(
+    connection: sqlite3.Connection, unfolded: Unfolded, requests: Sequence[ReadRequest]
+) -> list[Page]:
     """What the door's `read` promises, all pages from one snapshot."""
+    # Before the snapshot: what a tail does not hold any more is in its pages then.
+    tails = [unfolded.tails.get(request.account) for request in requests]
     return snapshot(
-        connection, lambda within: [_page_or_damage(within, request) for request in requests]
+        connection,
+        lambda within: [
+            _page_or_damage(within, tail, request)
+            for tail, request in zip(tails, requests, strict=True)
+        ],
     )
 
 
-def _page_or_damage(connection: sqlite3.Connection, request: ReadRequest) -> Page:
+def _page_or_damage(
+    connection: sqlite3.Connection, tail: Tail | None, request: ReadRequest
+) -> Page:
     try:
-        return _read_page(connection, request)
-    except (TypeError, ValueError, OverflowError) as error:
+        return _read_page(connection, tail, request)
+    except (TypeError, ValueError, OverflowError, struct.error) as error:
         # A flipped bit in a row's own description changes the type or the size of a value.
         raise damaged(request.account, f"a row does not hold what was stored: {error}") from error
     except sqlite3.DatabaseError as error:
@@ -40,71 +78,78 @@ def _page_or_damage(connection: sqlite3.Connection, request: ReadRequest) -> Pag
         raise damaged(request.account, str(error)) from error
 
 
-def _read_page(connection: sqlite3.Connection, request: ReadRequest) -> Page:
-    log = find_log(connection, request.account)
-    if log is None:
+def _read_page(connection: sqlite3.Connection, tail: Tail | None, request: ReadRequest) -> Page:
+    row = connection.execute(_SQL["log"], (request.account,)).fetchone()
+    if row is None:
         log = LogRow(0, request.account, UNKNOWN_EPOCH, 0, chain.GENESIS, 0, chain.GENESIS, 0, 0)
-    after, floor_chain = request.after, chain.shown(log.floor_link)
-    if not log.floor <= after < log.head:
-        return Page(log.epoch, log.floor, floor_chain, log.head, after, floor_chain, b"")
-    to, size = after, 0
-    pieces: list[bytes] = []
-    rows = connection.execute(_SQL["page"], (log.log, after))
-    for seq, encoded in rows:
-        size += len(encoded)
-        if size > request.bytes_max and pieces:
-            break
-        pieces.append(encoded)
-        to = seq
     else:
-        _require(log, to == log.head, to + 1)
-    rows.close()
-    entries = b"".join(pieces)
-    ended, at = _sum_at(connection, log, to)
-    whole = checksum.extend(_sum_at(connection, log, after)[0], entries) == ended
-    if not whole or to - after != len(pieces):
-        _look_at_each(connection, log, after, to)
-    return Page(log.epoch, log.floor, floor_chain, log.head, to, at, entries)
+        log = LogRow(*row)
+    head = log.head if tail is None else max(log.head, tail.head)
+    after, floor_chain = request.after, chain.shown(log.floor_link)
+    if not log.floor <= after < head:
+        return Page(log.epoch, log.floor, floor_chain, head, after, floor_chain, b"")
+    if tail is not None and after >= tail.first - 1:
+        pieces = tail.some(after, head, request.bytes_max)
+        to = after + len(pieces)
+        at = tail.stamp(to).chain
+    else:
+        to, at, pieces = _folded(connection, log, request)
+        room = request.bytes_max - sum(map(len, pieces))
+        if tail is not None and tail.first - 1 <= to < head:
+            rest = tail.some(to, head, room)
+            if len(rest[0]) <= room:
+                pieces += rest
+                to += len(rest)
+                at = tail.stamp(to).chain
+    return Page(log.epoch, log.floor, floor_chain, head, to, at, b"".join(pieces))
 
 
-def _sum_at(connection: sqlite3.Connection, log: LogRow, seq: Seq) -> tuple[int, Chain]:
-    """The running checksum at `seq`, and the chain that it seals."""
-    if seq == log.floor:
-        return log.floor_sum, chain.shown(log.floor_link)
-    row = connection.execute(_SQL["sum_at"], (log.log, seq)).fetchone()
-    _require(log, row is not None, seq)
-    return checksum.opened(*row), row[1]
+def _folded(
+    connection: sqlite3.Connection, log: LogRow, request: ReadRequest
+) -> tuple[Seq, Chain, list[bytes]]:
+    """What pages hold of it."""
+    pieces: list[bytes] = []
+    to, room = request.after, request.bytes_max
+    shown = chain.shown(log.floor_link)
+    for run in runs(connection, log.log, request.after):
+        if pieces and len(run.entries) > room and run.stamp(run.first).size > room:
+            break
+        part = run.upto(room)
+        if part.first != to + 1:
+            raise damaged(log.account, f"entry {to + 1} is missing")
+        if not part.is_whole():
+            _look_at_each(log, part)
+        pieces.append(part.entries)
+        to, shown = part.last, part.stamp(part.last).chain
+        room -= len(part.entries)
+        if room <= 0 or part.last != run.last:
+            break
+    if not pieces:
+        raise damaged(log.account, f"entry {to + 1} is missing")
+    return to, shown, pieces
 
 
-def _require(log: LogRow, there: bool, seq: Seq) -> None:
-    if not there:
-        raise damaged(log.account, f"entry {seq} is missing")
-
-
-def _look_at_each(connection: sqlite3.Connection, log: LogRow, after: Seq, to: Seq) -> None:
-    """What a page is that its checksum as a whole does not confirm: it holds erased entries, after
+def _look_at_each(log: LogRow, run: Run) -> None:
+    """What a run is that its checksum as a whole does not confirm: it holds erased entries, after
     which the checksum begins anew, or damage. Names the first damaged entry, the same from wherever
     one reads, so that one damage is told as one."""
-    seq, running = after, _sum_at(connection, log, after)[0]
-    for here, shown, sealed, header, body in connection.execute(
-        _SQL["entries_between"], (log.log, after, to)
-    ):
-        _require(log, here == seq + 1, seq + 1)
-        seq, ended = here, checksum.opened(sealed, shown)
-        if body != ERASED and checksum.extend(running, header + body) != ended:
-            raise damaged(log.account, f"the checksum at or before entry {seq} does not fit")
-        running = ended
-    _require(log, seq == to, seq + 1)
+    seq = run.first_damaged()
+    if seq is not None:
+        raise damaged(log.account, f"the checksum at or before entry {seq} does not fit")
 
 
 def read_heads(
-    connection: sqlite3.Connection, accounts: Sequence[AccountId]
+    connection: sqlite3.Connection, unfolded: Unfolded, accounts: Sequence[AccountId]
 ) -> dict[AccountId, Seq]:
     """What the door's `heads` promises."""
-    return snapshot(
-        connection,
-        lambda within: dict(within.execute(_SQL["heads"], (json.dumps(accounts),)).fetchall()),
-    )
+    tails = [(account, unfolded.tails.get(account)) for account in accounts]
+    recent = {account: tail.head for account, tail in tails if tail is not None}
+    rest = json.dumps([account for account in accounts if account not in recent])
+    if len(recent) < len(accounts):
+        recent.update(
+            snapshot(connection, lambda within: within.execute(_SQL["heads"], (rest,)).fetchall())
+        )
+    return recent
 
 
 def read_members(connection: sqlite3.Connection, conversation: ConversationId) -> Members | None:
@@ -122,30 +167,48 @@ def read_members(connection: sqlite3.Connection, conversation: ConversationId) -
     return snapshot(connection, read)
 
 
-def trim_log(connection: sqlite3.Connection, account: AccountId, before: Seq) -> Seq:
-    """What the door's `trim` promises. Walks the chain over what is dropped, to keep its end."""
-    return transact(connection, lambda within: _trim(within, account, before))
+def trim_log(
+    connection: sqlite3.Connection, account: AccountId, before: Seq, remembered: int
+) -> Seq:
+    """What the door's `trim` promises, of a store whose pages hold everything. Walks the chain over
+    what is dropped, to keep its end. remembered: how many answers a device's retries may need."""
+    return transact(connection, lambda within: _trim(within, account, before, remembered))
 
 
-def _trim(connection: sqlite3.Connection, account: AccountId, before: Seq) -> Seq:
-    log = find_log(connection, account)
+def _trim(connection: sqlite3.Connection, account: AccountId, before: Seq, remembered: int) -> Seq:
+    contents = Contents(connection, Unfolded())
+    log = contents.own_log(account)
     if log is None:
         raise KeyError(account)
     floor = min(before - 1, log.head)
     if floor <= log.floor:
         return log.floor
-    seq, link = log.floor, log.floor_link
-    for found, shown, header, body_hash in connection.execute(
-        _SQL["links_until"], (log.log, floor)
-    ):
-        seq, link = seq + 1, chain.link(link, seq + 1, header, body_hash)
-        if found != seq or shown != chain.shown(link):
-            raise damaged(account, f"entry {seq} does not continue the chain")
-    if seq != floor:
-        raise damaged(account, f"entry {seq + 1} is missing")
-    floor_sum, _ = _sum_at(connection, log, floor)
-    (arrival,) = connection.execute(_SQL["last_arrival"]).fetchone()
-    connection.execute(_SQL["save_meta"], ("trimmed_at", str(arrival)))
-    connection.execute(_SQL["drop_entries"], (log.log, floor))
-    connection.execute(_SQL["trim_log"], (floor, Link(link), floor_sum, log.log))
+    link, senders = _walk_until(contents, log, floor)
+    stamp = contents.stamp_at(log, floor)
+    assert stamp is not None, "it was walked over"
+    drop_until(connection, log.log, floor)
+    drop_body_hashes(connection, log.log, floor)
+    ended = checksum.opened(stamp.sealed, stamp.chain)
+    connection.execute(_SQL["trim_log"], (floor, link, ended, log.log))
+    own = [DeviceId(device) for (device,) in connection.execute(_SQL["devices_of"], (log.log,))]
+    for device in (*own, *senders):
+        drop_items(connection, device, remembered)
     return floor
+
+
+def _walk_until(contents: Contents, log: LogRow, floor: Seq) -> tuple[Link, set[DeviceId]]:
+    """The link at the new floor, and who sent what is dropped without being a device. Raises
+    StorageError where the chain does not hold."""
+    seq, link = log.floor, log.floor_link
+    erased, senders = contents.erased_hashes(log), set()
+    for run in contents.runs(log, log.floor):
+        for entry in run.walk():
+            seq = entry.seq
+            link = chain.link(link, seq, entry.header, contents.body_hash(log, entry, erased))
+            if entry.stamp.chain != chain.shown(link):
+                raise damaged(log.account, f"entry {seq} does not continue the chain")
+            with suppress(ValueError):  # a header that nobody can read names nobody
+                senders.add(heading.unpack(entry.header).device)
+            if seq == floor:
+                return link, {each for each in senders if not contents.is_a_device(each)}
+    raise damaged(log.account, f"entry {seq + 1} is missing")

@@ -26,11 +26,12 @@ from syncd.persons import (
     Union,
 )
 from syncd.storage import signing_in
+from syncd.storage.contents import Contents
 from syncd.storage.queries import load
 from syncd.storage.register import ENDINGS
-from syncd.storage.sqlite_book import SqliteBook
 from syncd.storage.sqlite_register import SqliteRegister
 from syncd.storage.transaction import snapshot, transact
+from syncd.storage.unfolded import Unfolded
 
 _SQL = load("sqlite")
 
@@ -47,9 +48,12 @@ class Run(Protocol):
 class SqlitePeople:
     """See people.People. insist_on_room: raises StorageError where no append is to be tried."""
 
-    def __init__(self, write: Run, read: Run, insist_on_room: Callable[[], None]) -> None:
+    def __init__(
+        self, write: Run, read: Run, unfolded: Unfolded, insist_on_room: Callable[[], None]
+    ) -> None:
         self._write = write
         self._read = read
+        self._unfolded = unfolded
         self._insist_on_room = insist_on_room
 
     async def sign_in(self, request: SignIn) -> SignedIn | Refusal:
@@ -77,7 +81,7 @@ class SqlitePeople:
             row = connection.execute(_SQL["granted"], (grant,)).fetchone()
             if row is None:
                 return None
-            SqliteRegister(connection).end_device(row[0], errors.SIGNED_OUT)
+            SqliteRegister(connection, self._unfolded).end_device(row[0], errors.SIGNED_OUT)
             return DeviceId(row[0])
 
         return await self._write(lambda connection: transact(connection, replay))
@@ -101,18 +105,22 @@ class SqlitePeople:
 
     async def rename(self, account: AccountId, device: DeviceId, name: str) -> bool:
         def rename(connection: sqlite3.Connection) -> bool:
-            log = SqliteBook(connection).log(account)
+            log = Contents(connection, self._unfolded).log(account)
             row = (name, device, None if log is None else log.log)
             return connection.execute(_SQL["rename_device"], row).rowcount == 1
 
         return await self._write(lambda connection: transact(connection, rename))
 
     async def account_of(self, account: AccountId) -> AccountId | None:
-        return await self._ask(lambda connection: SqliteBook(connection).home(account))
+        def look(connection: sqlite3.Connection) -> AccountId | None:
+            log = Contents(connection, self._unfolded).log(account)
+            return None if log is None else log.account
+
+        return await self._ask(look)
 
     async def aliases(self, account: AccountId) -> tuple[AccountId, ...]:
         def look(connection: sqlite3.Connection) -> tuple[AccountId, ...]:
-            log = SqliteBook(connection).log(account)
+            log = Contents(connection, self._unfolded).log(account)
             if log is None or log.account != account:
                 return ()
             rows = connection.execute(_SQL["aliases"], (log.log,)).fetchall()
@@ -122,7 +130,7 @@ class SqlitePeople:
 
     async def standing(self, account: AccountId) -> Standing | None:
         def look(connection: sqlite3.Connection) -> Standing | None:
-            register = SqliteRegister(connection)
+            register = SqliteRegister(connection, self._unfolded)
             home = register.home(account)
             return None if home is None else register.person(home).standing
 
@@ -130,7 +138,7 @@ class SqlitePeople:
 
     async def stand(self, account: AccountId, standing: Standing) -> tuple[DeviceId, ...] | None:
         def stand(connection: sqlite3.Connection) -> tuple[DeviceId, ...] | None:
-            register = SqliteRegister(connection)
+            register = SqliteRegister(connection, self._unfolded)
             home = register.home(account)
             if home is None:
                 return None
@@ -144,7 +152,9 @@ class SqlitePeople:
         return await self._ask(lambda connection: _subjects(connection, account))
 
     async def find(self, subject: Subject) -> AccountId | None:
-        return await self._ask(lambda connection: SqliteRegister(connection).whose(subject))
+        return await self._ask(
+            lambda connection: SqliteRegister(connection, self._unfolded).whose(subject)
+        )
 
     async def sealed_key(self, device: DeviceId) -> SealedKey | None:
         def look(connection: sqlite3.Connection) -> SealedKey | None:
@@ -175,7 +185,7 @@ class SqlitePeople:
             moved, unknown, taken = signing_in.remapped(changes, known)
             rows = [(change.new, platform, change.old) for change in moved]
             connection.executemany(_SQL["remap"], rows)
-            SqliteRegister(connection).settle_pending()
+            SqliteRegister(connection, self._unfolded).settle_pending()
             return Remapped(len(moved), unknown, taken)
 
         return await self._write(lambda connection: transact(connection, remap))
@@ -183,17 +193,24 @@ class SqlitePeople:
     # ------------------------------------------------------------ transactions
 
     async def _change(self, procedure: Callable[[SqliteRegister], Result]) -> Result:
-        def run(connection: sqlite3.Connection) -> Result:
-            register = SqliteRegister(connection)
-            result = procedure(register)
-            register.write()
+        def change(connection: sqlite3.Connection) -> Result:
+            self._insist_on_room()
+            register = SqliteRegister(connection, self._unfolded)
+
+            def run(within: sqlite3.Connection) -> Result:
+                result = procedure(register)
+                register.write()
+                return result
+
+            try:
+                result = transact(connection, run)
+            except BaseException:
+                register.abandoned()
+                raise
+            register.committed()
             return result
 
-        def guarded(connection: sqlite3.Connection) -> Result:
-            self._insist_on_room()
-            return transact(connection, run)
-
-        return await self._write(guarded)
+        return await self._write(change)
 
     async def _ask(self, question: Callable[[sqlite3.Connection], Result]) -> Result:
         return await self._read(lambda connection: snapshot(connection, question))
@@ -205,7 +222,7 @@ def _sign_out(
     keep: DeviceId | None,
     only: DeviceId | None,
 ) -> tuple[DeviceId, ...]:
-    register = SqliteRegister(connection)
+    register = SqliteRegister(connection, Unfolded())
     if register.home(account) is None:
         return ()
     ending = [
@@ -222,7 +239,7 @@ def _sign_out(
 
 
 def _subjects(connection: sqlite3.Connection, account: AccountId) -> list[SubjectFacts]:
-    log = SqliteBook(connection).log(account)
+    log = Contents(connection, Unfolded()).log(account)
     if log is None:
         return []
     return [

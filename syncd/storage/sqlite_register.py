@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from syncd import chain, checksum, heading
 from syncd.errors import Refusal
-from syncd.limits import GRANTS_REMEMBERED
+from syncd.limits import GRANTS_REMEMBERED, REMEMBERED_MESSAGES
 from syncd.membership import Members
 from syncd.model import (
     EPOCH_BYTES,
@@ -26,28 +24,39 @@ from syncd.persons import Standing, Subject, Union
 from syncd.storage.logins import Person
 from syncd.storage.queries import load
 from syncd.storage.register import ENDINGS, Copy, Installed, NewDevice
-from syncd.storage.sqlite_book import LogRow, SqliteBook
+from syncd.storage.sent_runs import seq_in
+from syncd.storage.sqlite_book import SqliteBook
 from syncd.storage.transaction import damaged
+from syncd.storage.unfolded import LogRow, Unfolded
 
 _SQL = load("sqlite")
 
-_GRAFT_ROWS = 500
-"""Entries that a merge holds in memory at a time."""
-
 
 class SqliteRegister:
-    """Of one transaction. Its caller owes `write` at the end. `draw` gives the bytes of epochs."""
+    """Of one transaction. Its caller owes `write` at the end, and after COMMIT `committed`. `draw`
+    gives the bytes of epochs."""
 
     def __init__(
-        self, connection: sqlite3.Connection, draw: Callable[[int], bytes] = os.urandom
+        self,
+        connection: sqlite3.Connection,
+        unfolded: Unfolded,
+        draw: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._connection = connection
         self._draw = draw
-        self._book = SqliteBook(connection)
+        self._book = SqliteBook(connection, unfolded)
 
     def write(self) -> None:
         """Write what the logs got."""
         self._book.write()
+
+    def abandoned(self) -> None:
+        """Nothing of it was written."""
+        self._book.abandoned()
+
+    def committed(self) -> None:
+        """What was written is durable."""
+        self._book.committed()
 
     @property
     def grown(self) -> frozenset[AccountId]:
@@ -162,11 +171,15 @@ class SqliteRegister:
         self._run("move_devices", self._log(account).log, self._log(guest).log)
 
     def remembered(self, device: DeviceId) -> list[tuple[int, Seq]]:
-        return self._run("answers", device).fetchall()
+        installed = self.device(device)
+        assert installed is not None, "who asks has found it"
+        log = self._log(installed.account).log
+        items = self._book.answered(device, REMEMBERED_MESSAGES)
+        return [(number, seq_in(item.places, log) or 0) for number, item in items.items()]
 
     def rewrite_answers(self, device: DeviceId, places: Iterable[tuple[int, Seq]]) -> None:
-        rows = [(seq, device, number) for number, seq in places]
-        self._connection.executemany(_SQL["rewrite_answer"], rows)
+        """There is nothing to rewrite: an answer is the place in the log that the device has now,
+        and the copies that a merge makes note theirs."""
 
     def add_grant(self, grant: bytes, device: DeviceId) -> None:
         self._run("add_grant", grant, device)
@@ -185,30 +198,33 @@ class SqliteRegister:
 
     def _copies(self, log: LogRow, into: LogRow) -> Iterator[Copy]:
         """The chain is walked, too: the checksum does not cover the hash of an erased body."""
-        seq, running, link = log.floor, log.floor_sum, log.floor_link
-        rows = self._run("copies", into.log, log.log)
-        for here, shown, sealed, header, body_hash, body, held, copied in _one_each(rows):
-            seq, after = seq + 1, checksum.opened(sealed, shown)
-            link = chain.link(link, seq, header, body_hash)
-            whole = body == heading.ERASED or checksum.extend(running, header + body) == after
-            if here != seq or not whole or chain.shown(link) != shown:
-                raise damaged(log.account, f"entry {seq} is missing or was changed")
-            running = after
-            # Two devices may share an index key; copies of one message have one header.
-            yield Copy(here, heading.unpack(header), held if copied == header else None)
+        seq, link = log.floor, log.floor_link
+        running, erased = log.floor_sum, self._book.erased_hashes(log)
+        for run in self._book.runs(log, log.floor):
+            if run.before != running or run.first_damaged() is not None:
+                raise damaged(log.account, f"entry {run.first} or one behind it was changed")
+            for entry in run.walk():
+                seq, stamp = entry.seq, entry.stamp
+                body_hash = self._book.body_hash(log, entry, erased)
+                link = chain.link(link, seq, entry.header, body_hash)
+                if chain.shown(link) != stamp.chain:
+                    raise damaged(log.account, f"entry {seq} is missing or was changed")
+                found = heading.unpack(entry.header)
+                yield Copy(seq, found, self._book.seq_of(into, found.identity))
+                running = checksum.opened(stamp.sealed, stamp.chain)
         if seq != log.head:
             raise damaged(log.account, f"entry {seq + 1} is missing")
 
     def graft(self, guest: AccountId, account: AccountId, after: Seq) -> Iterator[Seq]:
         log = self._log(guest)
-        while rows := self._run("grafted", log.log, after, _GRAFT_ROWS).fetchall():
-            for seq, header, body_hash, body in rows:
-                after = seq
-                identity = heading.unpack(header).identity
+        erased = self._book.erased_hashes(log)
+        for run in self._book.runs(log, max(after, log.floor)):
+            for entry in run.walk():
+                identity = heading.unpack(entry.header).identity
                 if self.find(account, identity) is None:
-                    self.append(account, identity, Record(header, body, body_hash))
-                    yield seq
-            self._book.insert_entries()
+                    body_hash = self._book.body_hash(log, entry, erased)
+                    self.append(account, identity, Record(entry.header, entry.body, body_hash))
+                    yield entry.seq
 
     def marks(self, account: AccountId) -> dict[ConversationId, Seq]:
         return dict(self._run("marks", self._log(account).log).fetchall())
@@ -217,8 +233,7 @@ class SqliteRegister:
         self._run("save_mark", self._log(account).log, conversation, seq)
 
     def find(self, account: AccountId, identity: Identity) -> Seq | None:
-        found = self._book.find(account, identity)
-        return None if found is None else found.seq
+        return self._book.seq_of(self._log(account), identity)
 
     def groups_of(self, account: AccountId) -> list[ConversationId]:
         return [name for (name,) in self._run("groups_of", self._log(account).log)]
@@ -243,11 +258,3 @@ def _installed(row: tuple[Any, ...]) -> Installed:
         secret_hash,
         None if issuer is None else Subject(issuer, name),
     )
-
-
-def _one_each(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """One row an entry, though several of the account's entries may have its index key."""
-    for _, same in groupby(rows, key=itemgetter(0)):
-        several = list(same)
-        header = several[0][3]
-        yield next((row for row in several if row[-1] == header), several[0])

@@ -1,4 +1,7 @@
-"""How old entries are and what may go, in SQLite: small functions over a connection, one door."""
+"""How old entries are and what may go, in SQLite: small functions over a connection, one door.
+
+They know nothing of the journal: whoever calls them has folded it.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,10 @@ from syncd.storage.keeping import (
     floor_by_count,
     superfluous,
 )
+from syncd.storage.pages import stamp_at
 from syncd.storage.queries import load
 from syncd.storage.transaction import snapshot, transact
+from syncd.storage.unfolded import Unfolded
 
 Run: TypeAlias = Callable[[Callable[[sqlite3.Connection], Any]], Awaitable[Any]]
 """Runs a function over one of the store's connections, on that connection's thread."""
@@ -36,9 +41,10 @@ _DAY_MS = 24 * 60 * 60 * 1000
 class SqliteKeeping:
     """The door of keeping.py over the two connections of a store."""
 
-    def __init__(self, write: Run, read: Run, log_ahead: Path) -> None:
+    def __init__(self, write: Run, read: Run, unfolded: Unfolded, log_ahead: Path) -> None:
         self._write = write
         self._read = read
+        self._unfolded = unfolded
         self._log_ahead = log_ahead
 
     async def saved_clock(self) -> ClockReading | None:
@@ -46,7 +52,7 @@ class SqliteKeeping:
         return found
 
     async def note(self, reading: ClockReading) -> None:
-        await self._write(partial(note, reading=reading))
+        await self._write(partial(note, unfolded=self._unfolded, reading=reading))
 
     async def thin(self, clock_ms: int) -> None:
         await self._write(partial(thin, clock_ms=clock_ms))
@@ -82,11 +88,11 @@ def saved_clock(connection: sqlite3.Connection) -> ClockReading | None:
     return snapshot(connection, find)
 
 
-def note(connection: sqlite3.Connection, reading: ClockReading) -> None:
+def note(connection: sqlite3.Connection, unfolded: Unfolded, reading: ClockReading) -> None:
     def write(within: sqlite3.Connection) -> None:
         within.execute(_SQL["save_meta"], ("clock_ms", str(reading.clock_ms)))
         within.execute(_SQL["save_meta"], ("wall_ms", str(reading.wall_ms)))
-        (arrival,) = within.execute(_SQL["last_arrival"]).fetchone()
+        arrival = unfolded.arrival
         within.execute(_SQL["add_sample"], (reading.clock_ms, arrival, arrival))
 
     transact(connection, write)
@@ -129,8 +135,8 @@ def _floor_by_age(
     # The oldest is looked at first: most logs have nothing to drop, most of the time.
     middle = low + 1
     while low < high:
-        row = connection.execute(_SQL["arrival_of"], (log, middle)).fetchone()
-        if row is not None and row[0] <= old:
+        stamp = stamp_at(connection, log, middle)
+        if stamp is not None and stamp.arrival <= old:
             low = middle
         else:
             # A missing entry is damage; what is not known to be old is kept.

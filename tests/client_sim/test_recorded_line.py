@@ -21,6 +21,7 @@ from client_sim.history import (
 from client_sim.recorded_line import RecordedDialled, RecordedDialler, content, identity
 from syncd import errors
 from syncd.client.socket import SocketDialler
+from syncd.model import Accepted
 from syncd.protocol import client_events as events
 from syncd.wire import frames
 from syncd.wire.codec import MSGPACK_SUBPROTOCOL, codec_for
@@ -123,7 +124,7 @@ async def test_verdicts_and_batches_are_told_with_what_they_hold() -> None:
 async def test_answers_are_told_one_by_one() -> None:
     refused = [errors.CONFLICT, errors.BUSY]
     fields = tuple(frames.RefusedField(2 + at, each.code) for at, each in enumerate(refused))
-    told = await hear(frames.Answers((frames.AcceptedField(1, 7, True),), fields))
+    told = await hear(frames.Answers((Accepted(1, 7, True),), fields))
     known = {"at": 1.5, "device": OWN, "session": 1}
     assert told == [
         Answer(message=f"{OWN}#1", outcome="accepted", seq=7, duplicate=True, **known),

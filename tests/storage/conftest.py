@@ -11,7 +11,7 @@ from syncd.limits import REMEMBERED_MESSAGES
 from syncd.model import AccountId, CursorScope, Epoch
 from syncd.storage import Storage
 from syncd.storage.memory import MemoryStorage
-from syncd.storage.sqlite import SqliteStorage, open_sqlite
+from syncd.storage.sqlite import JOURNAL_BYTES_MAX, SqliteStorage, open_sqlite
 
 from .works import populate
 
@@ -19,7 +19,7 @@ OpenBackend = Callable[..., Awaitable[Storage]]
 RenewEpoch = Callable[[Storage, AccountId, Epoch], Awaitable[None]]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "sqlite-folding"])
 async def open_backend(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[OpenBackend]:
@@ -34,7 +34,11 @@ async def open_backend(
                 storage = MemoryStorage(scope, remembered)
             else:
                 folder = tmp_path / scope.value
-                storage = await open_sqlite(folder, scope, remembered=remembered)
+                # The journal is folded after every commit, or never.
+                limit = 0 if request.param == "sqlite-folding" else JOURNAL_BYTES_MAX
+                storage = await open_sqlite(
+                    folder, scope, remembered=remembered, journal_bytes_max=limit
+                )
             stack.push_async_callback(storage.close)
             await populate(storage)
             return storage
@@ -59,6 +63,7 @@ def renew_epoch() -> RenewEpoch:
 
         def update(connection: sqlite3.Connection) -> None:
             connection.execute("UPDATE logs SET epoch = ? WHERE account = ?", (epoch, account))
+            storage._unfolded.rows.clear()
 
         await storage._run(storage._writer, update)
 

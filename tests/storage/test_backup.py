@@ -13,6 +13,7 @@ from syncd.storage.check import check_file
 from syncd.storage.database_file import DATABASE_NAME
 from syncd.storage.sqlite import open_sqlite
 
+from . import damage
 from .stores import contents, draft, fill, make_store, send
 
 
@@ -56,7 +57,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 def test_a_copy_that_fails_its_check_is_kept_aside(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store")
     with closing(sqlite3.connect(store, isolation_level=None)) as connection:
-        connection.execute("DELETE FROM entries WHERE seq = 9")
+        damage.run(connection, "DELETE FROM entries WHERE seq = 9")
     copied = back_up(store, tmp_path / "copy")
     assert not copied.report.sound
     assert copied.path == tmp_path / "copy.damaged-1"

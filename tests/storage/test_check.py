@@ -15,6 +15,7 @@ from syncd.storage.database_file import DATABASE_NAME
 from syncd.storage.findings import Report
 from syncd.storage.sqlite import open_sqlite
 
+from . import damage
 from .stores import contents, draft, fill, make_store, send, served
 from .works import ALICE, BOB, PHONE
 
@@ -33,7 +34,7 @@ def plant(sound: Path, tmp_path: Path) -> Plant:
     def run(script: str) -> Report:
         copy = Path(shutil.copy(sound, tmp_path / DATABASE_NAME))
         with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
-            connection.executescript(f"PRAGMA foreign_keys = OFF; {script};")
+            damage.run(connection, f"PRAGMA foreign_keys = OFF; {script};")
         return check_file(copy)
 
     return run
@@ -67,15 +68,15 @@ ALICES = "log = (SELECT log FROM logs WHERE account = 'alice')"
         ),
         (
             f"UPDATE entries SET body = x'c50001ff' WHERE {ALICES} AND seq = 5",
-            "log alice, entry 5: its body is not the one that was accepted",
+            "log alice, entry 5: the chain does not continue",
         ),
         (
             f"UPDATE entries SET sum = sum + 1 WHERE {ALICES} AND seq = 5",
             "log alice, entry 5: its checksum does not fit",
         ),
         (
-            f"UPDATE entries SET number = 99 WHERE {ALICES} AND seq = 5",
-            "log alice, entry 5: its columns name another message than its header",
+            f"UPDATE places SET number = 99 WHERE {ALICES} AND seq = 5",
+            "log alice, entry 5: nothing says that it is message 5 of its device",
         ),
         (
             f"UPDATE entries SET chain = x'0000000000000000' WHERE {ALICES} AND seq = 5",
@@ -83,11 +84,28 @@ ALICES = "log = (SELECT log FROM logs WHERE account = 'alice')"
         ),
         (
             f"UPDATE entries SET header = x'00' WHERE {ALICES} AND seq = 5",
-            "log alice, entry 5: it cannot be read",
+            "log alice, entry 5: its header cannot be read",
         ),
         (
-            f"UPDATE entries SET body_hash = zeroblob(32) WHERE {ALICES} AND seq = 6",
+            f"UPDATE erased SET body_hash = zeroblob(32) WHERE {ALICES}",
             "log alice, entry 6: the chain does not continue",
+        ),
+        (f"DELETE FROM erased WHERE {ALICES}", "log alice, entry 6: the hash of its erased"),
+        (
+            f"INSERT INTO erased SELECT log, 7, body_hash FROM erased WHERE {ALICES}",
+            "log alice, entry 7: its body is noted as erased, and is there",
+        ),
+        (
+            f"INSERT INTO erased SELECT log, 70, body_hash FROM erased WHERE {ALICES}",
+            "log alice, entry 70: its body is noted as erased, but there is no such entry",
+        ),
+        (
+            f"UPDATE entries SET arrival = 1 WHERE {ALICES} AND seq = 7",
+            "log alice, entry 7: it arrived before its predecessor",
+        ),
+        (
+            "UPDATE pages SET before = before + 1",
+            "log alice, entry 4: its page begins with another checksum than the log has there",
         ),
         ("UPDATE logs SET head = head + 1", "log bob, entry 16: it is missing"),
         ("UPDATE logs SET head = head - 1", "log alice, entry 14: it lies outside"),
@@ -101,10 +119,10 @@ ALICES = "log = (SELECT log FROM logs WHERE account = 'alice')"
         ("UPDATE cursors SET seq = 15", f"cursor {PHONE}: it stands at 15, its log ends at 14"),
         ("UPDATE cursors SET key = 'nobody'", "cursor nobody: nobody has it"),
         (
-            "UPDATE remembered SET seq = seq + 1 WHERE number = 5",
+            "UPDATE places SET seq = seq + 1 WHERE number = 5",
             f"device {PHONE}, message 5: its answer names entry 6 of alice, which is another one",
         ),
-        ("UPDATE remembered SET seq = 99 WHERE number = 5", "its answer names entry 99; the log"),
+        ("UPDATE places SET seq = 99 WHERE number = 5", "its answer names entry 99; the log"),
         ("UPDATE devices SET sent = 14 WHERE sent = 13", f"device {PHONE}: its highest number is"),
         ("UPDATE devices SET accepted = 1", "13 answers, but 1 were given"),
         ("UPDATE marks SET seq = 99", "log bob, mark of alice~bob: it stands at 99, the log ends"),
@@ -115,8 +133,8 @@ ALICES = "log = (SELECT log FROM logs WHERE account = 'alice')"
             "publication 'k' of 'p': its answer names entry 99; the log of alice ends at 14",
         ),
         (
-            "INSERT INTO entries SELECT 1000, log, 16, sender, number, chain, sum, header,"
-            " body_hash, body FROM entries WHERE log = 2 AND seq = 8;"
+            "INSERT INTO entries SELECT log, 16, 1000, chain, sum, header, body FROM entries"
+            " WHERE log = 2 AND seq = 8;"
             "UPDATE logs SET head = 16 WHERE log = 2",
             "log bob, entry 16: the same message is entry 8, too",
         ),
@@ -130,7 +148,7 @@ def test_what_is_planted_is_found(plant: Plant, script: str, finding: str) -> No
 
 
 def test_copies_that_differ_are_found(plant: Plant) -> None:
-    report = plant("UPDATE entries SET body_hash = zeroblob(32) WHERE log = 2 AND seq = 8")
+    report = plant("UPDATE entries SET body = x'c50001ff' WHERE log = 2 AND seq = 8")
     where = [str(each) for each in report.findings]
     assert "log bob, entry 8: it differs from its copy, entry 8 of alice" in where
 

@@ -9,6 +9,7 @@ import pytest
 from syncd.storage import check_log
 from syncd.storage.check import check_file
 
+from . import damage
 from .stores import make_store
 
 
@@ -23,12 +24,16 @@ def test_progress_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_after_a_fault_the_walk_goes_on(tmp_path: Path) -> None:
     store = make_store(tmp_path)
     with closing(sqlite3.connect(store, isolation_level=None)) as connection:
-        connection.execute("UPDATE entries SET sum = sum + 1 WHERE log = 2 AND seq = 3")
-        connection.execute("UPDATE entries SET body = x'c50001ff' WHERE log = 2 AND seq = 9")
+        damage.run(
+            connection,
+            "UPDATE entries SET sum = sum + 1 WHERE log = 2 AND seq = 3;"
+            "UPDATE entries SET body = x'c50001ff' WHERE log = 2 AND seq = 9",
+        )
     found = [(each.where, each.what.split()[1]) for each in check_file(store).findings]
     assert found == [
         ("log bob, entry 3", "checksum"),
         ("log bob, entry 4", "checksum"),
-        ("log bob, entry 9", "body"),
+        ("log bob, entry 9", "chain"),
         ("log bob, entry 9", "checksum"),
+        ("log bob, entry 9", "differs"),
     ]

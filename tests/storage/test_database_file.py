@@ -34,19 +34,19 @@ def test_a_folder_is_held_by_one(tmp_path: Path) -> None:
 def test_who_looks_cannot_write(tmp_path: Path) -> None:
     with read_only(make_store(tmp_path)) as connection:
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            connection.execute("DELETE FROM entries")
+            connection.execute("DELETE FROM pages")
         connection.execute("PRAGMA query_only = OFF")
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            connection.execute("DELETE FROM entries")
+            connection.execute("DELETE FROM pages")
 
 
 async def test_who_looks_sees_one_moment(tmp_path: Path) -> None:
     storage = await open_sqlite(tmp_path)
     await fill(storage)
     with read_only(tmp_path / DATABASE_NAME) as connection:
-        before = connection.execute("SELECT count(*) FROM entries").fetchone()
+        before = connection.execute("SELECT count(*) FROM pages").fetchone()
         await send(storage, draft(14, b"meanwhile"))
-        assert connection.execute("SELECT count(*) FROM entries").fetchone() == before
+        assert connection.execute("SELECT count(*) FROM pages").fetchone() == before
     await storage.close()
 
 

@@ -16,6 +16,7 @@ from syncd.storage.erase import erase_body
 from syncd.storage.sqlite import open_sqlite
 from syncd.wire.codec import MsgpackCodec
 
+from . import damage
 from .stores import GROUP, contents, draft, make_store, send
 from .works import ALICE, BOB, NOBODY, PHONE, page, populate
 
@@ -121,7 +122,7 @@ async def test_edits_are_found_behind_the_message(storage: Storage) -> None:
 def test_a_header_that_is_none_is_damage(tmp_path: Path) -> None:
     store = make_store(tmp_path)
     with closing(sqlite3.connect(store, isolation_level=None)) as connection:
-        connection.execute("UPDATE entries SET header = x'00' WHERE log = 1 AND seq = 5")
+        damage.run(connection, "UPDATE entries SET header = x'00' WHERE log = 1 AND seq = 5")
         with pytest.raises(Damaged, match="the header of entry 5"):
             erase_body(connection, ALICE, 5)
 

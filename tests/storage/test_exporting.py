@@ -11,6 +11,7 @@ from syncd.storage import Storage, StorageError
 from syncd.storage.database_file import read_only
 from syncd.storage.exporting import export_account
 
+from . import damage
 from .stores import draft, make_store, send
 from .streams import exported, taken_apart
 from .works import BOB, NOBODY, PHONE, PHONE_TOKEN, populate
@@ -61,7 +62,7 @@ def test_a_long_log_goes_in_pieces(tmp_path: Path) -> None:
 def test_what_is_damaged_is_not_exported(tmp_path: Path, script: str) -> None:
     store = make_store(tmp_path)
     with closing(sqlite3.connect(store, isolation_level=None)) as connection:
-        connection.execute(script)
+        damage.run(connection, script)
     with pytest.raises(StorageError, match="log of alice is damaged"):
         exported(store)
 

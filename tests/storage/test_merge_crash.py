@@ -16,12 +16,13 @@ from syncd.persons import Case
 from syncd.storage.check import check_file
 from syncd.storage.database_file import DATABASE_NAME
 from syncd.storage.sqlite import open_sqlite
+from syncd.storage.sqlite_connection import PAGE_BYTES
 
 from .reception import SITE, Visitors, subject
 from .works import BOB, populate
 
 WAL = DATABASE_NAME + "-wal"
-FRAME_BYTES = 24 + 4096
+FRAME_BYTES = PAGE_BYTES + 24
 WAL_HEADER_BYTES = 32
 
 

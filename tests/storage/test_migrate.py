@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from syncd import chain, errors
+from syncd.limits import REMEMBERED_MESSAGES
 from syncd.model import (
     Accepted,
     AccountId,
@@ -28,13 +29,18 @@ from syncd.model import (
 )
 from syncd.persons import Standing
 from syncd.storage import StorageError, StoreRefused
+from syncd.storage.contents import Contents
+from syncd.storage.folding import fold_all, load
 from syncd.storage.logins import Person
 from syncd.storage.migrate import SQLITE_FOLDER, migrate, migrations, offer_functions, version_of
+from syncd.storage.old_rows import carry_over
 from syncd.storage.sqlite_book import SqliteBook
 from syncd.storage.sqlite_commit import commit_work
 from syncd.storage.sqlite_logs import read_pages, trim_log
 from syncd.storage.sqlite_register import SqliteRegister
+from syncd.storage.unfolded import Unfolded
 
+from . import damage
 from .talk import CAROL, DIRECT, packed
 from .works import ALICE, BOB, PHONE, PSEUDO
 
@@ -73,6 +79,7 @@ def test_a_new_store_equals_one_that_walked_all_migrations(
     offer_functions(walked)
     for step in migrations():
         walked.executescript(step.script)
+    carry_over(walked)
     assert schema(connection) == schema(walked)
     assert version_of(connection) == migrations()[-1].version
     walked.close()
@@ -128,10 +135,10 @@ def test_a_foreign_database_is_refused(connection: sqlite3.Connection) -> None:
 
 
 def test_devices_of_version_1_are_signed_in(grown_up: sqlite3.Connection) -> None:
-    found = SqliteRegister(grown_up).device(PHONE)
+    found = SqliteRegister(grown_up, Unfolded()).device(PHONE)
     assert found is not None
     assert (found.account, found.ended, found.secret_hash) == (ALICE, None, None)
-    assert SqliteRegister(grown_up).person(ALICE) == Person(ALICE, Standing.ACTIVE, {})
+    assert SqliteRegister(grown_up, Unfolded()).person(ALICE) == Person(ALICE, Standing.ACTIVE, {})
 
 
 @pytest.mark.parametrize("name", [f"{NEWEST + 2:04}_gap.sql", "0001_twice.sql", "second.sql"])
@@ -211,7 +218,7 @@ def grown_up(connection: sqlite3.Connection, floor: int) -> sqlite3.Connection:
 def read(
     connection: sqlite3.Connection, account: AccountId, after: int, bytes_max: int = 10_000
 ) -> Page:
-    [page] = read_pages(connection, [ReadRequest(account, after, bytes_max)])
+    [page] = read_pages(connection, Unfolded(), [ReadRequest(account, after, bytes_max)])
     return page
 
 
@@ -226,7 +233,7 @@ def test_entries_of_version_1_are_served_and_checked(
             assert (page.head, page.to, page.chain) == (6, 6, chain.shown(links[6]))
             assert read(grown_up, account, after, 1).chain == chain.shown(links[after + 1])
     assert read(grown_up, CAROL, 0).head == 0
-    grown_up.execute("UPDATE entries SET body = x'00' WHERE seq = 6")
+    damage.run(grown_up, "UPDATE entries SET body = x'00' WHERE seq = 6")
     with pytest.raises(StorageError, match="bob is damaged: the checksum"):
         read(grown_up, BOB, 0)
 
@@ -234,7 +241,7 @@ def test_entries_of_version_1_are_served_and_checked(
 def test_messages_of_version_1_are_found_by_their_identity(
     grown_up: sqlite3.Connection, floor: int
 ) -> None:
-    book = SqliteBook(grown_up)
+    book = SqliteBook(grown_up, load(grown_up))
     for number in range(1, 7):
         bobs = book.find(BOB, Identity(PHONE, number))
         alices = book.find(ALICE, Identity(PHONE, number))
@@ -249,7 +256,9 @@ def test_a_store_of_version_1_goes_on(grown_up: sqlite3.Connection, floor: int) 
     made, content = packed(8, read_mark, b"", ALICE, PHONE)
     drafts = (*map(draft, range(1, 8)), Draft(ALICE, PHONE, 8, content, read_mark, made))
     work = Work(submissions=(Submission(PHONE, 4, drafts),))
-    done = commit_work(grown_up, work, CursorScope.DEVICE)
+    unfolded = load(grown_up)
+    done = commit_work(grown_up, unfolded, work, CursorScope.DEVICE)
+    fold_all(grown_up, unfolded)
     assert done.submissions == (
         (
             *(Accepted(each, each if each > floor else None, True) for each in range(1, 7)),
@@ -260,9 +269,15 @@ def test_a_store_of_version_1_goes_on(grown_up: sqlite3.Connection, floor: int) 
     assert read(grown_up, ALICE, 6).entries == draft(7).record.header + draft(7).record.body + (
         made.header + made.body
     )
-    assert trim_log(grown_up, BOB, 7) == 6
+    assert trim_log(grown_up, BOB, 7, REMEMBERED_MESSAGES) == 6
     assert read(grown_up, BOB, 6).head == 7
-    arrivals = grown_up.execute("SELECT arrival FROM entries ORDER BY log, seq").fetchall()
+    contents = Contents(grown_up, Unfolded())
+    arrivals = [
+        entry.stamp.arrival
+        for log in contents.every_log()
+        for run in contents.runs(log, log.floor)
+        for entry in run.walk()
+    ]
     assert len(set(arrivals)) == len(arrivals)
 
 
@@ -283,7 +298,7 @@ def test_publications_of_version_1_keep_their_answers(
     work = Work(
         publications=(again, replace(again, content=bytes(16)), replace(again, account=BOB))
     )
-    done = commit_work(grown_up, work, CursorScope.DEVICE)
+    done = commit_work(grown_up, load(grown_up), work, CursorScope.DEVICE)
     told = Accepted(0, 5 if floor < 5 else None, True)
     assert done.publications == (told, errors.KEY_CONFLICT, errors.KEY_CONFLICT)
 

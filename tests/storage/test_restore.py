@@ -20,6 +20,7 @@ from syncd.storage.migrate import migrations
 from syncd.storage.restore import DamagedCopy
 from syncd.storage.sqlite import open_sqlite
 
+from . import damage
 from .reception import Reception
 from .stores import TAKEN_MS, contents, draft, fill, make_store, send, served
 from .works import ALICE, BOB, opened, opening, populate
@@ -124,7 +125,7 @@ async def test_a_store_that_somebody_holds_is_left_alone(copy: Path, tmp_path: P
 
 def test_a_damaged_copy_is_restored_only_anyway(copy: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
-        connection.execute("UPDATE entries SET sum = sum + 1 WHERE log = 2 AND seq = 9")
+        damage.run(connection, "UPDATE entries SET sum = sum + 1 WHERE log = 2 AND seq = 9")
     folder = tmp_path / "store"
     with pytest.raises(DamagedCopy) as refused:
         restore.restore(copy, folder)

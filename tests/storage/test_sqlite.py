@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,18 +21,19 @@ import pytest
 from syncd import errors
 from syncd.model import Accepted, CursorScope, Work
 from syncd.storage import Storage, StorageError, StoreRefused
-from syncd.storage.sqlite import (
-    CHECKPOINT_PAGES,
-    DATABASE_NAME,
-    LOCK_NAME,
-    SqliteStorage,
-    open_sqlite,
+from syncd.storage.sqlite import DATABASE_NAME, LOCK_NAME, SqliteStorage, open_sqlite
+from syncd.storage.sqlite_connection import (
+    CHECKPOINT_BYTES,
+    PAGE_BYTES,
     prepare_reader,
     prepare_writer,
 )
 
+from .stores import draft as written
+from .stores import send
 from .works import (
     ALICE,
+    BOB,
     NEW_TOKEN,
     PHONE,
     PHONE_TOKEN,
@@ -109,7 +110,7 @@ async def test_durability_is_what_sqlite_says_it_is(storage: SqliteStorage) -> N
     names = ("journal_mode", "synchronous", "foreign_keys", "query_only", "wal_autocheckpoint")
     writer = [await pragma(storage, storage._writer, name) for name in names]
     reader = [await pragma(storage, storage._reader, name) for name in names]
-    assert writer == ["wal", 2, 1, 0, CHECKPOINT_PAGES]
+    assert writer == ["wal", 2, 1, 0, CHECKPOINT_BYTES // PAGE_BYTES]
     assert (reader[0], *reader[3:]) == ("wal", 1, 0)
 
 
@@ -127,7 +128,7 @@ def test_a_database_that_cannot_be_durable_is_refused(
 
 async def test_the_reader_cannot_write(storage: SqliteStorage) -> None:
     def write(raw: sqlite3.Connection) -> None:
-        raw.execute("DELETE FROM entries")
+        raw.execute("DELETE FROM pages")
 
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         await storage._run(storage._reader, write)
@@ -223,11 +224,163 @@ async def test_a_store_that_was_never_closed_keeps_everything(
     storage: SqliteStorage, folder: Path, tmp_path: Path
 ) -> None:
     await storage.commit(sending(1))
-    # A copy of the files at this moment is what a kill would leave behind.
-    shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("*-shm"))
-    recovered = await open_sqlite(tmp_path / "copy")
-    assert (await page(recovered)).entries == encoded(1)
+    await storage.trim(ALICE, 1)  # folds
+    await storage.commit(sending(2))
+    before = (await page(storage), await storage.devices(ALICE))
+    recovered = await open_sqlite(killed(folder, tmp_path))
+    assert (await page(recovered), await storage.devices(ALICE)) == before
+    assert before[0].entries == encoded(1, 2)
+    done = await recovered.commit(sending(1, 2, 3))
+    assert done.submissions == (
+        (Accepted(1, 1, True), Accepted(2, 2, True), Accepted(3, 3, False)),
+    )
     await recovered.close()
+
+
+async def test_a_journal_that_cannot_be_believed_is_refused(
+    storage: SqliteStorage, folder: Path, tmp_path: Path
+) -> None:
+    await storage.commit(sending(1))
+    copy = killed(folder, tmp_path)
+    with closing(sqlite3.connect(copy / DATABASE_NAME)) as connection:
+        connection.execute("UPDATE journal SET sum = sum + 1")
+        connection.commit()
+    with pytest.raises(StoreRefused, match="row 1 of the journal is damaged; restore a backup"):
+        await open_sqlite(copy)
+
+
+# ---------------------------------------------------------------- folding
+
+
+def killed(folder: Path, tmp_path: Path) -> Path:
+    """A copy of the files at this moment: what a kill would leave behind."""
+    copy = tmp_path / "copy"
+    shutil.rmtree(copy, ignore_errors=True)
+    return Path(shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("*-shm")))
+
+
+async def execute(storage: SqliteStorage, statement: str) -> list[tuple[object, ...]]:
+    return await on_writer(storage, lambda raw: raw.execute(statement).fetchall())
+
+
+async def folded(storage: SqliteStorage) -> None:
+    """Wait for the fold that is under way."""
+    while storage._folding is not None:
+        await storage._folding
+
+
+REFUSE = "CREATE TRIGGER refuse BEFORE {} BEGIN SELECT RAISE(ABORT, 'refused'); END"
+
+
+@pytest.fixture
+async def eager(folder: Path) -> AsyncIterator[SqliteStorage]:
+    """A store that folds whenever it can."""
+    opened_storage = await open_sqlite(folder, journal_bytes_max=0)
+    await populate(opened_storage)
+    yield opened_storage
+    await opened_storage.close()
+
+
+async def test_the_journal_is_folded_behind_the_commits(eager: SqliteStorage) -> None:
+    for number in range(1, 6):
+        await eager.commit(sending(number))
+        assert (await page(eager)).entries == encoded(*range(1, number + 1))
+    await folded(eager)
+    await eager.commit(sending(6))
+    await folded(eager)
+    assert await execute(eager, "SELECT log, max(last) FROM pages GROUP BY log") == [(1, 6), (2, 6)]
+    assert await execute(eager, "SELECT * FROM journal") == []
+    assert (await page(eager)).entries == encoded(1, 2, 3, 4, 5, 6)
+
+
+async def test_what_folds_at_once_does_not_mislead_a_fold_that_is_under_way(
+    eager: SqliteStorage, folder: Path, tmp_path: Path
+) -> None:
+    for number in range(1, 40):
+        alone = draft(number, members=(ALICE,) if number % 3 else (ALICE, BOB))
+        await asyncio.gather(
+            eager.commit(sending(alone)), eager.trim(BOB, 1), eager.trim(ALICE, number // 2)
+        )
+        if number % 13 == 0:
+            recovered = await open_sqlite(killed(folder, tmp_path))
+            assert await recovered.heads([ALICE, BOB]) == await eager.heads([ALICE, BOB])
+            await recovered.close()
+    after = (await page(eager)).floor
+    assert (await page(eager, after=after)).entries == encoded(*range(after + 1, 40))
+
+
+async def test_a_fold_that_fails_is_told_and_tried_again(
+    eager: SqliteStorage, caplog: pytest.LogCaptureFixture
+) -> None:
+    await execute(eager, REFUSE.format("INSERT ON pages"))
+    await eager.commit(sending(1))
+    await folded(eager)
+    [told] = caplog.records
+    assert told.getMessage() == "! folding the journal failed: refused"
+    assert (await page(eager)).entries == encoded(1)
+    await execute(eager, "DROP TRIGGER refuse")
+    await eager.commit(sending(2))
+    await folded(eager)
+    assert await execute(eager, "SELECT * FROM journal") == []
+    assert (await page(eager)).entries == encoded(1, 2)
+
+
+async def test_closing_a_store_that_is_about_to_fold_is_no_failure(
+    eager: SqliteStorage, caplog: pytest.LogCaptureFixture
+) -> None:
+    await eager.commit(sending(1))
+    assert eager._folding is not None
+    await eager.close()
+    assert caplog.records == []
+
+
+async def test_what_cannot_be_folded_stays_in_the_journal(
+    storage: SqliteStorage, folder: Path
+) -> None:
+    await storage.commit(sending(1))
+    await execute(storage, REFUSE.format("INSERT ON pages"))
+    with pytest.raises(StorageError, match="refused") as caught:
+        await storage.trim(ALICE, 2)
+    assert caught.value.definite
+    await storage.close()
+    reopened = await open_sqlite(folder)
+    assert (await page(reopened)).entries == encoded(1)
+    await execute(reopened, "DROP TRIGGER refuse")
+    assert await reopened.trim(ALICE, 2) == 1
+    await reopened.close()
+
+
+async def test_nothing_is_folded_without_room(
+    storage: SqliteStorage, folder: Path, tmp_path: Path
+) -> None:
+    await storage.commit(sending(1))
+    copy = killed(folder, tmp_path)
+    narrow = await open_sqlite(copy, free_bytes_min=2**62)
+    with pytest.raises(StorageError) as caught:
+        await narrow.trim(ALICE, 2)
+    assert (caught.value.definite, caught.value.refusal) == (True, errors.STORAGE_FULL)
+    assert (await page(narrow)).entries == encoded(1)
+    await narrow.close()
+    wide = await open_sqlite(copy)
+    assert await wide.trim(ALICE, 2) == 1
+    await wide.close()
+
+
+async def test_an_erased_body_is_not_left_in_rows_that_were_folded(
+    storage: SqliteStorage, folder: Path, tmp_path: Path
+) -> None:
+    await send(storage, written(1, b"what nobody shall read"))
+    await execute(storage, REFUSE.format("DELETE ON journal"))
+    with pytest.raises(StorageError, match="refused"):
+        await storage.trim(ALICE, 1)
+    await execute(storage, "DROP TRIGGER refuse")
+    # All is folded, and the row of the journal is still there: now the process dies.
+    copy = killed(folder, tmp_path)
+    recovered = await open_sqlite(copy)
+    assert await recovered.erase(ALICE, 1) == 2
+    await recovered.close()
+    for path in copy.iterdir():
+        assert b"nobody shall read" not in path.read_bytes(), path.name
 
 
 # ---------------------------------------------------------------- failing

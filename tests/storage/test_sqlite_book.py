@@ -3,12 +3,14 @@
 import sqlite3
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from syncd import errors
 from syncd.membership import Role
 from syncd.model import (
     Accepted,
+    AccountId,
     CursorScope,
     DeviceId,
     Draft,
@@ -21,28 +23,58 @@ from syncd.model import (
     Work,
 )
 from syncd.storage import StorageError, sqlite_identity
+from syncd.storage.contents import Contents
+from syncd.storage.folding import fold_all, load
 from syncd.storage.migrate import migrate
+from syncd.storage.pages import Run
 from syncd.storage.rules import Ruling
-from syncd.storage.sqlite_book import SqliteBook, chain_at, find_log
+from syncd.storage.sqlite_book import SqliteBook
 from syncd.storage.sqlite_commit import commit_work
+from syncd.storage.unfolded import Unfolded
 
 from .talk import CAROL, DIRECT, GROUP, change, identity, packed
 from .works import ALICE, BOB, NOBODY, PHONE
 
 TWIN = DeviceId(PHONE[:16] + "f" * 8)
-"""Another device whose key in the index is the phone's."""
+"""Another device whose id begins like the phone's."""
+
+
+class Store:
+    """A store of its own, and what its journal says."""
+
+    def __init__(self) -> None:
+        self.connection = sqlite3.connect(":memory:", isolation_level=None)
+        self.unfolded = Unfolded()
+        migrate(self.connection)
+        for account in (ALICE, BOB, CAROL):
+            sqlite_identity.create_account(self.connection, account)
+        for account, device in ((ALICE, PHONE), (BOB, TWIN)):
+            sqlite_identity.create_device(
+                self.connection, account, device, "name", "pc", token_hash=device.encode()
+            )
+
+    def book(self) -> SqliteBook:
+        return SqliteBook(self.connection, self.unfolded)
+
+    def send(self, *drafts: Draft) -> list[Outcome]:
+        work = Work(submissions=tuple(Submission(each.device, 0, (each,)) for each in drafts))
+        done = commit_work(self.connection, self.unfolded, work, CursorScope.DEVICE)
+        return [outcome for answered in done.submissions for outcome in answered]  # type: ignore[union-attr]
+
+    def fold(self) -> None:
+        fold_all(self.connection, self.unfolded)
+
+    def head(self, account: AccountId) -> int:
+        log = self.book().log(account)
+        assert log is not None
+        return log.head
 
 
 @pytest.fixture
-def connection() -> Iterator[sqlite3.Connection]:
-    opened = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(opened)
-    for account in (ALICE, BOB, CAROL):
-        sqlite_identity.create_account(opened, account)
-    sqlite_identity.create_device(opened, ALICE, PHONE, "name", "pc", token_hash=b"phone")
-    sqlite_identity.create_device(opened, BOB, TWIN, "name", "pc", token_hash=b"twin")
-    yield opened
-    opened.close()
+def store() -> Iterator[Store]:
+    made = Store()
+    yield made
+    made.connection.close()
 
 
 def draft(number: int, intent: Intent, device: DeviceId = PHONE, body: bytes = b"hello") -> Draft:
@@ -51,30 +83,30 @@ def draft(number: int, intent: Intent, device: DeviceId = PHONE, body: bytes = b
     return Draft(who, device, number, content, intent, made)
 
 
-def send(connection: sqlite3.Connection, *drafts: Draft) -> list[Outcome]:
-    work = Work(submissions=tuple(Submission(each.device, 0, (each,)) for each in drafts))
-    done = commit_work(connection, work, CursorScope.DEVICE)
-    return [outcome for answered in done.submissions for outcome in answered]  # type: ignore[union-attr]
-
-
 MESSAGE = Intent(Kind.MESSAGE, DIRECT)
 CREATION = Intent(Kind.SYSTEM, GROUP, None, change("create", [BOB], [CAROL]))
 
 
-def test_an_alias_leads_to_the_log_that_is_open(connection: sqlite3.Connection) -> None:
+FOLDED = pytest.mark.parametrize("folded", [False, True], ids=["in the journal", "folded"])
+
+
+def test_an_alias_leads_to_the_log_that_is_open(store: Store) -> None:
     closed = (
         "UPDATE logs SET merged_into = (SELECT log FROM logs WHERE account = ?) WHERE account = ?"
     )
-    connection.execute(closed, (BOB, ALICE))
-    book = SqliteBook(connection)
+    store.connection.execute(closed, (BOB, ALICE))
+    book = store.book()
     assert (book.home(ALICE), book.home(BOB)) == (BOB, BOB)
-    connection.execute(closed, (ALICE, BOB))
-    assert SqliteBook(connection).home(ALICE) is None, "a circle leads nowhere, and ends"
+    store.connection.execute(closed, (ALICE, BOB))
+    assert store.book().home(ALICE) is None, "a circle leads nowhere, and ends"
 
 
-def test_a_store_is_told_as_it_is(connection: sqlite3.Connection) -> None:
-    send(connection, draft(1, CREATION))
-    book = SqliteBook(connection)
+@FOLDED
+def test_a_store_is_told_as_it_is(store: Store, folded: bool) -> None:
+    store.send(draft(1, CREATION))
+    if folded:
+        store.fold()
+    book = store.book()
     assert (book.home(ALICE), book.home(NOBODY)) == (ALICE, None)
     wanted = {ALICE: Role.OWNER, BOB: Role.MEMBER, CAROL: Role.OWNER}
     assert book.members_of(GROUP) == wanted
@@ -83,44 +115,83 @@ def test_a_store_is_told_as_it_is(connection: sqlite3.Connection) -> None:
     assert book.arrival == 3
 
 
-def test_what_the_transaction_did_counts_before_it_is_written(
-    connection: sqlite3.Connection,
-) -> None:
-    book = SqliteBook(connection)
-    made, _ = packed(1, CREATION, b"", ALICE, PHONE)
+def test_what_the_transaction_did_counts_before_it_is_written(store: Store) -> None:
+    book = store.book()
+    made, content = packed(1, CREATION, b"", ALICE, PHONE)
     ruling = Ruling((ALICE, BOB), members={ALICE: Role.OWNER, BOB: Role.MEMBER}, mark=1)
-    assert book.carry_out(ruling, CREATION, made, Identity(PHONE, 1)) == 1
+    assert book.carry_out(ruling, CREATION, made, (PHONE, 1), content) == 1
     assert book.members_of(GROUP) == ruling.members
     assert book.mark(ALICE, GROUP) == 1
     found = book.find(BOB, Identity(PHONE, 1))
     assert found is not None
     assert (found.seq, found.heading.conversation) == (1, GROUP)
     assert book.find(CAROL, Identity(PHONE, 1)) is None
-    assert set(book.grown) == {ALICE, BOB}
+    assert book.grown == {ALICE, BOB}
     book.write()
-    book.write()
-    assert SqliteBook(connection).arrival == 2
-    log = find_log(connection, ALICE)
+    assert store.unfolded.is_empty(), "nobody else sees it yet"
+    book.committed()
+    assert (store.book().arrival, store.head(ALICE)) == (2, 1)
+
+
+def test_what_was_not_written_was_never_there(store: Store) -> None:
+    store.send(draft(1, MESSAGE))
+    before = load(store.connection)
+    book = store.book()
+    made, content = packed(2, MESSAGE, b"", ALICE, PHONE)
+    assert book.carry_out(Ruling((ALICE, BOB)), MESSAGE, made, (PHONE, 2), content) == 2
+    book.abandoned()
+    assert (store.head(ALICE), store.book().find(BOB, Identity(PHONE, 2))) == (1, None)
+    assert store.unfolded.rows == before.rows
+    assert store.send(draft(2, MESSAGE)) == [Accepted(2, 2, False)]
+
+
+@FOLDED
+def test_a_log_is_read_with_what_the_transaction_added(store: Store, folded: bool) -> None:
+    sent = [draft(number, MESSAGE) for number in range(1, 6)]
+    store.send(*sent[:2])
+    if folded:
+        store.fold()
+    book = store.book()
+    for each in sent[2:]:
+        book.carry_out(Ruling((ALICE,)), MESSAGE, each.record, (PHONE, each.number), each.content)
+    log = book.log(ALICE)
     assert log is not None
-    assert log.head == 1
+    for after in range(6):
+        pieces = list(book.runs(log, after))
+        entries = [entry for run in pieces for entry in run.walk()]
+        assert [entry.seq for entry in entries] == list(range(after + 1, 6))
+        assert [entry.header + entry.body for entry in entries] == [
+            each.record.header + each.record.body for each in sent[after:]
+        ]
+        assert all(map(Run.is_whole, pieces))
+    assert [book.entry(log, seq) is None for seq in (0, 1, 2, 3, 5, 6)] == [
+        True,
+        *[False] * 4,
+        True,
+    ]
 
 
+@FOLDED
 def test_a_log_read_with_its_group_is_not_older_than_what_was_appended(
-    connection: sqlite3.Connection,
+    store: Store, folded: bool
 ) -> None:
-    send(connection, draft(1, CREATION))
+    store.send(draft(1, CREATION))
+    if folded:
+        store.fold()
     to_group = Intent(Kind.MESSAGE, GROUP)
     # Alice's and Bob's logs are known and grown when the group is read for the first time.
-    outcomes = send(connection, draft(2, MESSAGE), draft(3, to_group), draft(4, MESSAGE))
+    outcomes = store.send(draft(2, MESSAGE), draft(3, to_group), draft(4, MESSAGE))
     assert outcomes == [Accepted(2, 2, False), Accepted(3, 3, False), Accepted(4, 4, False)]
-    heads = [find_log(connection, each) for each in (ALICE, BOB, CAROL)]
-    assert [log and log.head for log in heads] == [4, 4, 2]
+    assert [store.head(each) for each in (ALICE, BOB, CAROL)] == [4, 4, 2]
 
 
-def test_two_devices_with_one_key_are_told_apart(connection: sqlite3.Connection) -> None:
+@FOLDED
+def test_two_devices_with_one_beginning_are_told_apart(store: Store, folded: bool) -> None:
     phones, twins = draft(1, MESSAGE), draft(1, MESSAGE, TWIN)
-    send(connection, phones, twins)
-    book = SqliteBook(connection)
+    store.send(phones, twins)
+    if folded:
+        store.fold()
+    book = store.book()
     for log in (ALICE, BOB):
         for seq, each in ((1, phones), (2, twins)):
             found = book.find(log, identity(each))
@@ -130,29 +201,36 @@ def test_two_devices_with_one_key_are_told_apart(connection: sqlite3.Connection)
     assert book.find(ALICE, Identity(other, 1)) is None
 
 
-def test_what_is_no_device_id_is_not_looked_for(connection: sqlite3.Connection) -> None:
+def test_what_is_no_device_id_is_not_looked_for(store: Store) -> None:
     for text in ("", "no hex at all, 24 letter", PHONE.upper() + "A"):
-        assert SqliteBook(connection).find(ALICE, Identity(DeviceId(text), 1)) is None
+        assert store.book().find(ALICE, Identity(DeviceId(text), 1)) is None
 
 
-def damage(connection: sqlite3.Connection, change: str) -> None:
-    connection.execute(f"UPDATE entries SET {change} WHERE log = 1 AND seq = 1")
+def item(number: int, *places: int) -> bytes:
+    """A run of one item."""
+    return msgspec.msgpack.encode([[number, b"content", places]])
 
 
-def test_a_damaged_index_never_leads_to_another_message(connection: sqlite3.Connection) -> None:
-    send(connection, draft(1, MESSAGE))
-    damage(connection, "number = number + 4")
-    for number in (1, 5):
-        assert SqliteBook(connection).find(ALICE, Identity(PHONE, number)) is None
+def test_a_damaged_run_never_leads_to_another_message(store: Store) -> None:
+    store.send(draft(1, MESSAGE), draft(2, MESSAGE))
+    store.fold()
+    change = "UPDATE sent SET record = ?"
+    store.connection.execute(change, (item(1, 1, 2, 2, 2),))
+    with pytest.raises(ValueError, match="entry 2 is not the message that it should be"):
+        store.book().find(ALICE, Identity(PHONE, 1))
+    for record in (item(5, 1, 1, 2, 1), item(1, 1, 9), item(1, 7, 1), item(1)):
+        store.connection.execute(change, (record,))
+        assert store.book().find(ALICE, Identity(PHONE, 1)) is None
 
 
-def test_a_damaged_target_stops_its_device_alone(connection: sqlite3.Connection) -> None:
-    send(connection, draft(1, MESSAGE))
-    damage(connection, "header = x'98c1'")
-    with pytest.raises(ValueError, match=r"."):
-        SqliteBook(connection).find(ALICE, Identity(PHONE, 1))
+def test_a_damaged_target_stops_its_device_alone(store: Store) -> None:
+    store.send(draft(1, MESSAGE))
+    store.fold()
+    store.connection.execute("UPDATE pages SET entries = zeroblob(length(entries)) WHERE log = 1")
+    with pytest.raises(ValueError, match="no header of an entry"):
+        store.book().find(ALICE, Identity(PHONE, 1))
     edit = Intent(Kind.EDIT, DIRECT, Identity(PHONE, 1))
-    assert send(connection, draft(2, edit), draft(3, MESSAGE), draft(1, MESSAGE, TWIN)) == [
+    assert store.send(draft(2, edit), draft(3, MESSAGE), draft(1, MESSAGE, TWIN)) == [
         Refused(2, errors.BUSY),
         Refused(3, errors.BUSY),
         Accepted(1, 2, False),
@@ -166,32 +244,34 @@ def trigger(when: str) -> str:
 @pytest.mark.parametrize(
     "statement",
     [
-        trigger("INSERT ON entries WHEN new.log = 3"),
+        trigger("INSERT ON conversations"),
         trigger("INSERT ON members WHEN new.log = 2"),
-        trigger("UPDATE ON logs WHEN new.log = 3"),
-        trigger("INSERT ON remembered"),
+        trigger("INSERT ON journal"),
     ],
-    ids=["an entry", "a member", "a head", "an answer"],
+    ids=["a group", "a member", "the journal"],
 )
-def test_a_change_reaches_all_members_or_nobody(
-    connection: sqlite3.Connection, statement: str
-) -> None:
-    connection.execute(statement)
+def test_a_change_reaches_all_members_or_nobody(store: Store, statement: str) -> None:
+    store.connection.execute(statement)
     with pytest.raises(StorageError, match="refused") as caught:
-        send(connection, draft(1, CREATION))
+        store.send(draft(1, CREATION))
     assert caught.value.definite
-    for table in ("entries", "conversations", "members", "remembered", "marks"):
-        assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
-    assert connection.execute("SELECT max(head) FROM logs").fetchone() == (0,)
-    connection.execute("DROP TRIGGER t")
-    assert send(connection, draft(1, CREATION)) == [Accepted(1, 1, False)]
+    for table in ("journal", "conversations", "members", "marks"):
+        assert store.connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+    assert store.unfolded.is_empty()
+    assert [store.head(each) for each in (ALICE, BOB, CAROL)] == [0, 0, 0]
+    store.connection.execute("DROP TRIGGER t")
+    assert store.send(draft(1, CREATION)) == [Accepted(1, 1, False)]
 
 
-def test_the_chain_inside_and_outside_of_a_log(connection: sqlite3.Connection) -> None:
-    send(connection, draft(1, MESSAGE), draft(2, MESSAGE))
-    log = find_log(connection, ALICE)
+@FOLDED
+def test_the_chain_inside_and_outside_of_a_log(store: Store, folded: bool) -> None:
+    store.send(draft(1, MESSAGE), draft(2, MESSAGE))
+    if folded:
+        store.fold()
+    contents = Contents(store.connection, store.unfolded)
+    log = contents.log(ALICE)
     assert log is not None
-    assert [chain_at(connection, log, seq) is None for seq in (None, -1, 0, 1, 2, 3)] == [
+    assert [contents.chain_at(log, seq) is None for seq in (None, -1, 0, 1, 2, 3)] == [
         True,
         True,
         False,
@@ -199,4 +279,4 @@ def test_the_chain_inside_and_outside_of_a_log(connection: sqlite3.Connection) -
         False,
         True,
     ]
-    assert find_log(connection, NOBODY) is None
+    assert contents.log(NOBODY) is None

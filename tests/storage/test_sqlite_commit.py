@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import Any, TypeVar
@@ -34,11 +33,13 @@ from syncd.model import (
     direct,
 )
 from syncd.storage import Damaged, StorageError, sqlite_identity
+from syncd.storage.folding import Fold, fold_all, load
 from syncd.storage.memory import MemoryStorage
 from syncd.storage.migrate import migrate
 from syncd.storage.sqlite_book import SqliteBook
 from syncd.storage.sqlite_commit import commit_work
-from syncd.storage.sqlite_logs import read_pages, trim_log
+from syncd.storage.sqlite_logs import read_heads, read_pages, recent_page, trim_log
+from syncd.storage.unfolded import Unfolded
 
 from .talk import CAROL, GROUP, OTHER_GROUP, TARGETED, packed
 from .works import (
@@ -84,12 +85,15 @@ def outcome(call: Callable[[], object]) -> object:
 
 
 class Pair:
-    """The same store twice: the reference, and the real SQL run inline."""
+    """The same store twice: the reference, and the real SQL run inline. Its journal is folded, or
+    what is known of it forgotten and read again, whenever a history says so."""
 
     def __init__(self, connection: sqlite3.Connection, scope: CursorScope) -> None:
         epochs = iter(range(1, 100))
         reference = iter(range(1, 100))
         self.connection = connection
+        self.unfolded = Unfolded()
+        self.fold: Fold | None = None
         self.scope = scope
         self.works: list[Work] = []
         self.memory = MemoryStorage(scope, CAPACITY, lambda size: next(reference).to_bytes(size))
@@ -107,13 +111,13 @@ class Pair:
     def commit(self, work: Work) -> Done:
         self.works.append(work)
         submissions = tuple(
-            replace(each, generation=self.generation(each.device))
+            msgspec.structs.replace(each, generation=self.generation(each.device))
             if each.generation == CURRENT
             else each
             for each in work.submissions
         )
-        work = replace(work, submissions=submissions)
-        done = commit_work(self.connection, work, self.scope, CAPACITY)
+        work = msgspec.structs.replace(work, submissions=submissions)
+        done = commit_work(self.connection, self.unfolded, work, self.scope, CAPACITY)
         assert done == self.memory.commit_now(work)
         return done
 
@@ -126,23 +130,47 @@ class Pair:
         found = self.memory._devices.get(device)
         return 0 if found is None else found.generation
 
+    def fold_some(self, entries: int) -> None:
+        """A step of the fold that is under way; else of a new one."""
+        if self.fold is None or self.fold.done:
+            self.fold = Fold(self.connection, self.unfolded)
+        self.fold.step(entries)
+
+    def settle(self) -> None:
+        """Fold everything; a fold that is under way is not told."""
+        fold_all(self.connection, self.unfolded)
+
+    def reopen(self) -> None:
+        """What a process that was killed has left is read by the next one."""
+        self.unfolded, self.fold = load(self.connection), None
+
     def trim(self, account: AccountId, before: Seq) -> None:
-        assert trim_log(self.connection, account, before) == self.memory.trim_now(account, before)
+        self.settle()
+        trimmed = trim_log(self.connection, account, before, CAPACITY)
+        assert trimmed == self.memory.trim_now(account, before)
 
     def change_credential(self, device: DeviceId, token: bytes | None) -> None:
-        change = partial(sqlite_identity.change_credential, self.connection, self.scope)
+        change = partial(
+            sqlite_identity.change_credential, self.connection, self.unfolded, self.scope
+        )
         reference = partial(self.memory.change_credential, device, token)
         assert outcome(lambda: change(device, token)) == outcome(lambda: at_once(reference()))
 
     def renew_epoch(self, account: AccountId, epoch: Epoch) -> None:
         self.memory._logs[account].epoch = epoch
         self.connection.execute("UPDATE logs SET epoch = ? WHERE account = ?", (epoch, account))
+        self.unfolded.rows.clear()
 
     def compare(self, requests: list[ReadRequest]) -> None:
-        assert self.pages(requests) == self.memory.read_now(requests)
+        pages = self.memory.read_now(requests)
+        assert self.pages(requests) == pages
+        for request, page in zip(requests, pages, strict=True):
+            assert recent_page(self.unfolded, request) in (None, page)
+        heads = read_heads(self.connection, self.unfolded, ACCOUNTS)
+        assert heads == self.memory.heads_now(ACCOUNTS)
         for account in (ALICE, BOB, NOBODY):
             assert self.devices(account) == at_once(self.memory.devices(account))
-        book, reference = SqliteBook(self.connection), self.memory
+        book, reference = SqliteBook(self.connection, self.unfolded), self.memory
         for conversation in CONVERSATIONS:
             assert book.members_of(conversation) == reference.members_of(conversation)
         for account in (ALICE, BOB, CAROL):
@@ -153,10 +181,10 @@ class Pair:
                 assert book.find(account, which) == reference.find(account, which)
 
     def pages(self, requests: list[ReadRequest]) -> list[Page]:
-        return read_pages(self.connection, requests)
+        return read_pages(self.connection, self.unfolded, requests)
 
     def devices(self, account: AccountId) -> list[Device]:
-        return sqlite_identity.devices(self.connection, self.scope, account)
+        return sqlite_identity.devices(self.connection, self.unfolded, self.scope, account)
 
 
 def intents() -> st.SearchStrategy[Intent]:
@@ -291,6 +319,10 @@ STEPS = st.lists(
         st.tuples(st.just("commit"), WORKS),
         st.tuples(st.just("commit"), SENDS),
         st.tuples(st.just("again"), st.integers(0, 3)),
+        st.tuples(st.just("fold_some"), st.integers(1, 5)),
+        st.tuples(st.just("fold_some"), st.integers(1, 5)),
+        st.tuples(st.just("settle")),
+        st.tuples(st.just("reopen")),
         st.tuples(st.just("trim"), OWNERS, SEQS),
         st.tuples(
             st.just("change_credential"),
@@ -299,7 +331,7 @@ STEPS = st.lists(
         ),
         st.tuples(st.just("renew_epoch"), OWNERS, EPOCHS),
     ),
-    max_size=10,
+    max_size=12,
 )
 READS = st.lists(
     st.builds(ReadRequest, st.sampled_from(ACCOUNTS), SEQS, st.sampled_from([0, 90, 200, 9999])),
@@ -338,43 +370,86 @@ def count(connection: sqlite3.Connection, table: str) -> int:
 
 def test_what_is_remembered_is_bounded(connection: sqlite3.Connection) -> None:
     pair = Pair(connection, CursorScope.DEVICE)
-    pair.commit(sending(*range(1, 100)))
-    for number in range(100, 110):
-        pair.commit(sending(number))
-    assert count(connection, "remembered") == CAPACITY
-    pair.commit(sending(*range(100, 110)))
+    for numbers in (range(1, 100), *([number] for number in range(100, 110))):
+        pair.commit(sending(*numbers))
+        pair.settle()
+    pair.trim(ALICE, 200)
+    assert count(connection, "sent") == 11, "Bob's copies are still found by them"
+    pair.trim(BOB, 200)
+    pair.commit(sending(110))
+    pair.trim(ALICE, 200)
+    assert count(connection, "sent") == CAPACITY
+    pair.commit(sending(*range(100, 111)))
+
+
+def stored(pair: Pair) -> tuple[int, int]:
+    """How many transactions the journal holds, and how many logs only memory has more of."""
+    return count(pair.connection, "journal"), len(pair.unfolded.tails)
 
 
 def test_a_work_that_fails_leaves_nothing(connection: sqlite3.Connection) -> None:
     pair = Pair(connection, CursorScope.DEVICE)
     connection.execute(
-        "CREATE TRIGGER refuse BEFORE UPDATE ON logs BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        "CREATE TRIGGER refuse BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'refused'); END"
     )
-    with pytest.raises(StorageError, match="refused"):
-        commit_work(connection, sending(1, 2), CursorScope.DEVICE, CAPACITY)
-    assert (count(connection, "entries"), count(connection, "remembered")) == (0, 0)
+    for _ in range(2):
+        with pytest.raises(StorageError, match="refused"):
+            commit_work(connection, pair.unfolded, sending(1, 2), CursorScope.DEVICE, CAPACITY)
+        assert stored(pair) == (0, 0)
     connection.execute("DROP TRIGGER refuse")
     pair.commit(sending(1, 2))
+    assert stored(pair) == (1, 2)
+
+
+def test_a_work_that_fails_after_others_leaves_these(connection: sqlite3.Connection) -> None:
+    pair = Pair(connection, CursorScope.DEVICE)
+    pair.commit(sending(1))
+    connection.execute(
+        "CREATE TRIGGER refuse BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    )
+    with pytest.raises(StorageError, match="refused"):
+        commit_work(connection, pair.unfolded, sending(2), CursorScope.DEVICE, CAPACITY)
+    connection.execute("DROP TRIGGER refuse")
+    both = [ReadRequest(ALICE, 0, 9999), ReadRequest(BOB, 0, 9999)]
+    assert pair.pages(both) == pair.memory.read_now(both)
+    pair.commit(sending(2, 3))
+    pair.reopen()
+    assert pair.pages(both) == pair.memory.read_now(both)
 
 
 def test_an_opening_never_takes_the_chain_of_a_lost_entry(connection: sqlite3.Connection) -> None:
     pair = Pair(connection, CursorScope.DEVICE)
-    pair.commit(sending(1, 2, 3))
-    connection.execute("DELETE FROM entries WHERE seq = 2")
+    for number in (1, 2, 3):
+        pair.commit(sending(number))
+        pair.settle()
+    connection.execute("DELETE FROM pages WHERE last = 2")
     work = Work(openings=(opening(stated=2), opening(stated=3)))
-    done = commit_work(connection, work, CursorScope.DEVICE)
+    done = commit_work(connection, pair.unfolded, work, CursorScope.DEVICE)
     refused, opened = done.openings
     assert refused is errors.STORAGE_UNAVAILABLE
     assert isinstance(opened, Opening), "whoever needs no damaged entry goes on"
     assert done.damages == ("the log of alice is damaged: entry 2 is missing",)
 
 
-def test_a_damaged_row_refuses_its_commit_for_certain(connection: sqlite3.Connection) -> None:
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("logs", "head = -9"),
+        ("logs", f"head = {2**63 - 1}"),
+        ("logs", "head_link = x'00'"),
+        ("sent", "record = x'ff'"),
+        ("sent", "record = x'9193c0c0c0'"),
+    ],
+)
+def test_a_damaged_row_refuses_its_commit_for_certain(
+    connection: sqlite3.Connection, table: str, change: str
+) -> None:
     pair = Pair(connection, CursorScope.DEVICE)
     pair.commit(sending(1))
-    connection.execute("UPDATE logs SET head = ?", (2**63 - 1,))
+    pair.settle()
+    connection.execute(f"UPDATE {table} SET {change}")
     with pytest.raises(Damaged) as caught:
-        commit_work(connection, sending(2), CursorScope.DEVICE, CAPACITY)
+        commit_work(connection, pair.unfolded, sending(1, 2), CursorScope.DEVICE, CAPACITY)
     assert caught.value.definite
     assert not connection.in_transaction
-    assert (count(connection, "entries"), count(connection, "remembered")) == (2, 1)
+    assert stored(pair) == (0, 0)

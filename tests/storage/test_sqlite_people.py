@@ -1,6 +1,7 @@
 """SQLite's door to login against the reference: after any history both hold and say the same."""
 
 import asyncio
+import sqlite3
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -21,11 +22,12 @@ from syncd.model import (
     direct,
 )
 from syncd.persons import Linking, Proof, Remap, Shown, SignedIn, Standing, Union, Vouch
-from syncd.storage import Storage
+from syncd.storage import NotErasable, Storage
 from syncd.storage.check import check_file
 from syncd.storage.database_file import DATABASE_NAME
+from syncd.storage.folding import Fold, load
 from syncd.storage.memory import MemoryStorage
-from syncd.storage.sqlite import open_sqlite
+from syncd.storage.sqlite import SqliteStorage, open_sqlite
 
 from .reception import OPEN, OTHER, PHONE_APP, SITE, Visitors, hashed, subject
 from .works import ALICE, BOB, populate
@@ -70,6 +72,9 @@ STEPS = st.lists(
         st.tuples(st.just("stand"), WHICH, st.sampled_from(Standing)),
         st.tuples(st.just("remap"), st.permutations(["u1", "u2", "u3"])),
         st.tuples(st.just("trim"), WHICH, st.integers(1, 4)),
+        st.tuples(st.just("erase"), WHICH, st.integers(1, 4)),
+        st.tuples(st.just("fold"), st.integers(1, 5)),
+        st.tuples(st.just("reopen")),
     ),
     max_size=14,
 )
@@ -83,6 +88,7 @@ class Half:
         self.visitors = Visitors(storage)
         self.people = storage.people
         self.logins: list[SignedIn] = []
+        self._fold: Fold | None = None
 
     def login(self, which: int) -> SignedIn | None:
         return self.logins[which % len(self.logins)] if self.logins else None
@@ -192,6 +198,33 @@ class Half:
 
     async def trim(self, which: int, before: int) -> object:
         return await self.storage.trim(self.account(which), before)
+
+    async def erase(self, which: int, seq: int) -> object:
+        try:
+            return await self.storage.erase(self.account(which), seq)
+        except (KeyError, NotErasable) as refused:
+            return type(refused)
+
+    async def fold(self, entries: int) -> object:
+        """A step of the fold that is under way, else of a new one: nobody sees a difference."""
+        if isinstance(self.storage, SqliteStorage):
+            storage = self.storage
+
+            def step(connection: sqlite3.Connection) -> None:
+                if self._fold is None or self._fold.done:
+                    self._fold = Fold(connection, storage._unfolded)
+                self._fold.step(entries)
+
+            await storage._run(storage._writer, step)
+        return None
+
+    async def reopen(self) -> object:
+        """The process dies, and another one reads what it has left."""
+        if isinstance(self.storage, SqliteStorage):
+            left = await self.storage._run(self.storage._writer, load)
+            vars(self.storage._unfolded).update(vars(left))
+            self._fold = None
+        return None
 
     async def state(self) -> list[object]:
         """All that can be asked of it; what is drawn at random left out."""

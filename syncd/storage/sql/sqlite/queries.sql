@@ -42,39 +42,103 @@ UPDATE logs SET head = ?, head_link = ?, head_sum = ? WHERE log = ?;
 -- name: trim_log
 UPDATE logs SET floor = ?, floor_link = ?, floor_sum = ? WHERE log = ?;
 
--- name: append_entry
-INSERT INTO entries (arrival, log, seq, sender, number, chain, sum, header, body_hash, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+-- ---------------------------------------------------------------- the journal, and pages
+
+-- name: add_to_journal
+INSERT INTO journal (record, sum) VALUES (?, ?);
+
+-- name: journal
+SELECT number, record, sum FROM journal ORDER BY number;
+
+-- name: newest_of_journal
+SELECT coalesce(max(number), 0) FROM journal;
+
+-- name: drop_from_journal
+DELETE FROM journal WHERE number IN
+    (SELECT number FROM journal WHERE number <= ? ORDER BY number LIMIT ?);
+
+-- name: empty_journal
+DELETE FROM journal;
+
+-- name: journal_bytes
+SELECT coalesce(sum(length(record)), 0) FROM journal;
 
 -- name: last_arrival
--- Not only of the entries: trimmed ones may have been the newest, and none is given twice.
-SELECT max(coalesce((SELECT max(arrival) FROM entries), 0),
-           coalesce((SELECT arrival FROM ages ORDER BY clock_ms DESC LIMIT 1), 0),
+-- Of what pages hold, or held once: none is given twice.
+SELECT max(coalesce((SELECT arrival FROM ages ORDER BY clock_ms DESC LIMIT 1), 0),
            coalesce((SELECT max(arrival) FROM publications), 0),
-           coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'trimmed_at'), 0));
+           coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'arrival'), 0));
 
--- name: by_identity
-SELECT seq, header FROM entries WHERE sender = ? AND number = ? AND log = ?;
+-- name: add_page
+INSERT INTO pages (log, last, arrival, before, stamps, entries) VALUES (?, ?, ?, ?, ?, ?);
 
--- name: page
--- In one piece, as it is sent. What || gives is text to SQLite, though not a byte changes.
-SELECT seq, CAST(header || body AS BLOB) FROM entries WHERE log = ? AND seq > ? ORDER BY seq;
+-- name: pages_after
+SELECT last, before, stamps, entries, log FROM pages WHERE log = ? AND last > ? ORDER BY last;
 
--- name: entries_between
-SELECT seq, chain, sum, header, body FROM entries
-WHERE log = ? AND seq > ? AND seq <= ? ORDER BY seq;
+-- name: pages_of
+SELECT last, before, stamps, entries, log FROM pages WHERE log = ? ORDER BY last;
 
--- name: sum_at
-SELECT sum, chain FROM entries WHERE log = ? AND seq = ?;
+-- name: page_at
+-- The page that holds an entry, if any does: it may begin behind it.
+SELECT page, last, before, stamps, entries, log FROM pages WHERE log = ? AND last >= ?
+ORDER BY last LIMIT 1;
 
--- name: chain_at
-SELECT chain FROM entries WHERE log = ? AND seq = ?;
+-- name: stamps_at
+SELECT last, before, stamps FROM pages WHERE log = ? AND last >= ? ORDER BY last LIMIT 1;
 
--- name: links_until
-SELECT seq, chain, header, body_hash FROM entries WHERE log = ? AND seq <= ? ORDER BY seq;
+-- name: rewrite_page
+UPDATE pages SET before = ?, stamps = ?, entries = ? WHERE page = ?;
 
--- name: drop_entries
-DELETE FROM entries WHERE log = ? AND seq <= ?;
+-- name: drop_pages
+DELETE FROM pages WHERE log = ? AND last <= ?;
+
+-- name: newest_page
+SELECT last, before, stamps, entries, log FROM pages ORDER BY arrival DESC LIMIT 1;
+
+-- name: keep_body_hash
+INSERT INTO erased (log, seq, body_hash) VALUES (?, ?, ?);
+
+-- name: body_hashes
+SELECT seq, body_hash FROM erased WHERE log = ?;
+
+-- name: drop_body_hashes
+DELETE FROM erased WHERE log = ? AND seq <= ?;
+
+-- name: add_sent
+INSERT INTO sent (sender, last, first, record) VALUES (?, ?, ?, ?);
+
+-- name: sent_at
+SELECT record FROM sent WHERE sender = ? AND last >= ? AND first <= ? ORDER BY last;
+
+-- name: sent_newest
+SELECT last, record FROM sent WHERE sender = ? ORDER BY last DESC;
+
+-- name: every_sent
+SELECT sender, record FROM sent ORDER BY run;
+
+-- name: sent_oldest
+SELECT run, last, record FROM sent WHERE sender = ? ORDER BY last LIMIT ?;
+
+-- name: drop_sent
+DELETE FROM sent WHERE run = ?;
+
+-- name: floor
+SELECT floor FROM logs WHERE log = ?;
+
+-- name: sent_by
+SELECT sent FROM devices WHERE device = ?;
+
+-- name: is_a_device
+SELECT 1 FROM devices WHERE device = ?;
+
+-- name: devices_of
+SELECT device FROM devices WHERE log = ? ORDER BY id;
+
+-- name: count_sent
+UPDATE devices SET sent = ?, accepted = accepted + ? WHERE id = ?;
+
+-- name: device_id
+SELECT id FROM devices WHERE device = ?;
 
 -- ---------------------------------------------------------------- retention
 
@@ -101,9 +165,6 @@ DELETE FROM ages WHERE clock_ms = ?;
 -- name: retained_logs
 SELECT log, account, floor, head, retain_entries, retain_ms
 FROM logs WHERE log >= ? ORDER BY log LIMIT ?;
-
--- name: arrival_of
-SELECT arrival FROM entries WHERE log = ? AND seq = ?;
 
 -- name: keep
 UPDATE logs SET retain_entries = ?, retain_ms = ? WHERE account = ?;
@@ -149,23 +210,14 @@ ON CONFLICT (log, conversation) DO UPDATE SET seq = excluded.seq;
 
 -- name: sender
 SELECT devices.id, devices.device, logs.account, devices.platform, devices.credential,
-       devices.generation, devices.instance, devices.revoked, devices.accepted, devices.ended,
-       devices.sent
+       devices.generation, devices.instance, devices.revoked, devices.ended, devices.sent
 FROM devices JOIN logs USING (log) WHERE devices.device = ?;
 
--- name: save_sender
-UPDATE devices SET generation = ?, instance = ?, sent = ?, accepted = ? WHERE id = ?;
+-- name: begin_session
+UPDATE devices SET generation = ?, instance = ? WHERE id = ?;
 
 -- name: note_verdict
 UPDATE devices SET verdict = ? WHERE device = ? AND generation = ?;
-
--- name: remembered
-SELECT number, seq, content FROM remembered WHERE device = ? ORDER BY number;
-
--- name: remember
-INSERT INTO remembered (device, slot, number, seq, content) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (device, slot)
-DO UPDATE SET number = excluded.number, seq = excluded.seq, content = excluded.content;
 
 -- name: publication
 SELECT publications.content, logs.account, publications.seq
@@ -332,14 +384,6 @@ FROM json_each(?) AS pair LEFT JOIN devices ON devices.device = pair.value ->> 0
 WHERE devices.id IS NULL OR devices.revoked OR devices.ended IS NOT NULL
    OR devices.credential <> pair.value ->> 1;
 
--- name: answers
-SELECT number, seq FROM remembered JOIN devices ON devices.id = remembered.device
-WHERE devices.device = ?;
-
--- name: rewrite_answer
-UPDATE remembered SET seq = ?
-WHERE device = (SELECT id FROM devices WHERE device = ?) AND number = ?;
-
 -- name: add_grant
 INSERT INTO grants (code, device, credential)
 SELECT ?, id, credential FROM devices WHERE device = ?
@@ -357,57 +401,23 @@ SELECT account, issuer, subjects.name, sealed_key
 FROM devices JOIN logs ON logs.log = devices.log JOIN subjects ON subjects.id = devices.subject
 WHERE device = ?;
 
--- name: copies
--- Each entry of a guest's log, and where the account's log holds one of its index key.
-SELECT entries.seq, entries.chain, entries.sum, entries.header, entries.body_hash,
-       entries.body, held.seq, held.header
-FROM entries LEFT JOIN entries AS held
-    ON held.sender = entries.sender AND held.number = entries.number AND held.log = ?
-WHERE entries.log = ? ORDER BY entries.seq;
-
--- name: grafted
-SELECT seq, header, body_hash, body FROM entries WHERE log = ? AND seq > ? ORDER BY seq LIMIT ?;
-
 -- name: groups_of
 SELECT conversations.conversation FROM members
 JOIN conversations ON conversations.id = members.conversation WHERE log = ? ORDER BY id;
 
 -- ---------------------------------------------------------------- checking a store
 
--- name: check_size
-SELECT coalesce(sum(head - floor), 0) FROM logs;
-
 -- name: check_logs
 SELECT log FROM logs ORDER BY log;
 
--- name: check_log
-SELECT log, account, epoch, floor, floor_link, head, head_link, floor_sum, head_sum
-FROM logs WHERE log = ?;
-
--- name: check_entries
-SELECT seq, sender, number, chain, sum, header, body_hash, body
-FROM entries WHERE log = ? ORDER BY seq;
-
--- name: check_copies
--- The order is the index's own, so nothing is sorted: CROSS JOIN keeps the entries outside.
-SELECT sender, number, header, body_hash, account, seq
-FROM entries INDEXED BY entries_by_identity CROSS JOIN logs ON logs.log = entries.log
-ORDER BY sender, number, entries.log;
-
 -- name: check_devices
-SELECT devices.device, sent, accepted, coalesce(max(remembered.number), 0), count(remembered.number)
-FROM devices LEFT JOIN remembered ON remembered.device = devices.id GROUP BY devices.id;
+SELECT device, sent, accepted FROM devices ORDER BY id;
 
--- name: check_answers
-SELECT devices.device, account, remembered.number, remembered.seq, floor, head, entries.header
-FROM devices JOIN logs USING (log) JOIN remembered ON remembered.device = devices.id
-LEFT JOIN entries ON entries.log = devices.log AND entries.seq = remembered.seq;
-
--- name: check_cursors
+-- name: every_cursor
 SELECT key, epoch, seq FROM cursors;
 
 -- name: check_cursor
-SELECT epoch, head FROM devices JOIN logs USING (log) WHERE device = ?;
+SELECT account FROM devices JOIN logs USING (log) WHERE device = ?;
 
 -- name: check_marks
 SELECT account, conversation, seq, head FROM marks JOIN logs USING (log);
@@ -443,27 +453,12 @@ UPDATE logs SET epoch = ? WHERE log = ?;
 -- name: renew_generations
 UPDATE devices SET generation = generation + 1;
 
--- name: newest_entry
-SELECT header FROM entries ORDER BY arrival DESC LIMIT 1;
-
 -- ---------------------------------------------------------------- erasing bodies
-
--- name: copy
-SELECT sender, number, header FROM entries WHERE log = ? AND seq = ?;
-
--- name: erase_copies
-UPDATE entries SET body = ? WHERE sender = ? AND number = ? AND header = ? AND body <> ?;
-
--- name: headers_after
-SELECT seq, header FROM entries WHERE log = ? AND seq > ? AND body <> ? ORDER BY seq;
 
 -- ---------------------------------------------------------------- exporting and importing
 
--- name: export_entries
-SELECT seq, header, body_hash, body FROM entries WHERE log = ? ORDER BY seq;
-
 -- name: export_devices
-SELECT id, device, name, platform, token_hash, credential, generation, revoked, sent, accepted,
+SELECT device, name, platform, token_hash, credential, generation, revoked, sent, accepted,
        secret_hash, ended
 FROM devices WHERE log = ? ORDER BY id;
 
@@ -482,10 +477,5 @@ RETURNING log;
 -- name: import_device
 INSERT INTO devices (device, log, name, platform, token_hash, credential, generation, instance,
                      revoked, sent, accepted, secret_hash, ended)
-VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?) RETURNING id;
+VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?);
 
--- name: answers_of_log
-SELECT devices.device, remembered.number, remembered.seq, entries.header
-FROM devices JOIN remembered ON remembered.device = devices.id
-JOIN entries ON entries.log = devices.log AND entries.seq = remembered.seq
-WHERE devices.log = ?;

@@ -7,7 +7,8 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One log per account. It holds the entries floor+1 .. head; the links continue its hash chain.
+-- One log per account. Its pages hold the entries floor+1 .. head, and the journal what follows; the
+-- links continue its hash chain.
 CREATE TABLE logs (
     log INTEGER PRIMARY KEY,
     account TEXT NOT NULL UNIQUE,
@@ -28,27 +29,45 @@ CREATE TABLE logs (
 ) STRICT;
 CREATE INDEX merged_logs ON logs (merged_into) WHERE merged_into IS NOT NULL;
 
--- Rows lie in the order of arrival, found through the index of (log, seq): appending to a thousand
--- logs then fills a few pages at the end, not one page of each log. `arrival` is given by the
--- program and never again, so that the age of an entry can be told from `ages`. The body comes
--- last, so that a chain is walked without touching the pages that a long body spills into.
--- sender: the first 64 bits of the sending device's id; with number the entry's identity.
-CREATE TABLE entries (
-    arrival INTEGER PRIMARY KEY,
+-- What was appended and is not yet in `pages`, `sent` and `cursors`: one row for each transaction,
+-- in their order (journal.py). sum: the CRC-32 of the record.
+CREATE TABLE journal (
+    number INTEGER PRIMARY KEY,
+    record BLOB NOT NULL,
+    sum INTEGER NOT NULL
+) STRICT;
+
+-- Runs of entries of one log (pages.py): up to seq `last`, as many as there are stamps. `arrival` is
+-- that of the last one, `before` the log's checksum before the first one, under what tells the row's
+-- own log and seqs once more.
+CREATE TABLE pages (
+    page INTEGER PRIMARY KEY,
+    log INTEGER NOT NULL REFERENCES logs,
+    last INTEGER NOT NULL,
+    arrival INTEGER NOT NULL,
+    before INTEGER NOT NULL,
+    stamps BLOB NOT NULL,
+    entries BLOB NOT NULL,
+    UNIQUE (log, last)
+) STRICT;
+
+-- The hashes by which erased bodies stand in the chain: only they cannot be computed any more.
+CREATE TABLE erased (
     log INTEGER NOT NULL REFERENCES logs,
     seq INTEGER NOT NULL,
-    sender INTEGER NOT NULL,
-    number INTEGER NOT NULL,
-    chain BLOB NOT NULL,
-    -- The running checksum, sealed with the chain beside it (checksum.py).
-    sum INTEGER NOT NULL,
-    header BLOB NOT NULL,
     body_hash BLOB NOT NULL,
-    body BLOB NOT NULL,
-    UNIQUE (log, seq)
+    PRIMARY KEY (log, seq)
+) STRICT, WITHOUT ROWID;
+
+-- What each device sent, in runs of its numbers first .. last (sent_runs.py).
+CREATE TABLE sent (
+    run INTEGER PRIMARY KEY,
+    sender BLOB NOT NULL,
+    last INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    record BLOB NOT NULL
 ) STRICT;
--- The copies of one message lie side by side in it, whatever the number of logs.
-CREATE INDEX entries_by_identity ON entries (sender, number, log);
+CREATE INDEX sent_by_sender ON sent (sender, last, first);
 
 -- What the persisted clock showed when `arrival` was the newest entry of the store.
 CREATE TABLE ages (
@@ -89,7 +108,7 @@ CREATE TABLE devices (
     generation INTEGER NOT NULL,
     instance TEXT,
     revoked INTEGER NOT NULL,
-    -- The highest message number ever accepted, and how many were.
+    -- The highest message number ever accepted, and how many were; by `sent`, not by the journal.
     sent INTEGER NOT NULL,
     accepted INTEGER NOT NULL,
     -- What its last hello was told.
@@ -102,17 +121,6 @@ CREATE TABLE devices (
     subject INTEGER REFERENCES subjects
 ) STRICT;
 CREATE INDEX devices_of_log ON devices (log);
-
--- The last accepted messages of each device: a ring, so that it is bounded without any deletion.
--- slot = (accepted before this one) modulo the number of messages that are remembered.
-CREATE TABLE remembered (
-    device INTEGER NOT NULL REFERENCES devices,
-    slot INTEGER NOT NULL,
-    number INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
-    content BLOB NOT NULL,
-    PRIMARY KEY (device, slot)
-) STRICT, WITHOUT ROWID;
 
 -- What was confirmed, by the key that the store's cursor scope makes (see cursors.py).
 CREATE TABLE cursors (

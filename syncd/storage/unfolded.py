@@ -1,0 +1,220 @@
+"""What the journal holds and no page does yet, in memory: the ends of logs, what was sent, cursors.
+
+The thread that writes changes it, after COMMIT; any thread reads it. So what it holds is always
+committed, and every step is one assignment or one growth of a list: a reader that has taken a tail
+goes on reading what it took, though a fold takes it away meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from syncd import checksum
+from syncd.chain import GENESIS
+from syncd.model import AccountId, DeviceId, Epoch, Link, Seq
+from syncd.storage.journal import Appended, Message
+from syncd.storage.pages import STAMP, Entry, Run, Stamp
+
+_ROWS_MAX = 100_000
+"""Rows of logs that are remembered: a quarter of a KiB each."""
+
+
+@dataclass(slots=True)
+class LogRow:
+    """A row of `logs`, with the end that the log has by now."""
+
+    log: int
+    account: AccountId
+    epoch: Epoch
+    floor: Seq
+    floor_link: Link
+    head: Seq
+    head_link: Link
+    floor_sum: int
+    head_sum: int
+    merged_into: int | None = None
+    """The log that takes what is addressed to this account, since a merge closed this one."""
+
+
+class Tail:
+    """The newest entries of one log, first .. first + len(entries) - 1.
+
+    `stamps` grows before `entries`, so whoever counts the entries finds the stamp of each.
+    """
+
+    __slots__ = ("before", "entries", "first", "head_link", "log", "stamps")
+
+    def __init__(self, log: int, first: Seq, before: int) -> None:
+        self.log = log
+        self.first = first
+        self.before = before
+        """The checksum of the log at first - 1."""
+        self.head_link = GENESIS
+        """The link of the newest entry; for the thread that writes."""
+        self.entries: list[bytes] = []
+        self.stamps: list[bytes] = []
+
+    @property
+    def head(self) -> Seq:
+        return self.first + len(self.entries) - 1
+
+    def stamp(self, seq: Seq) -> Stamp:
+        """The stamp of one of its entries."""
+        return Stamp(*STAMP.unpack(self.stamps[seq - self.first]))
+
+    def entry(self, seq: Seq) -> Entry:
+        """One of its entries."""
+        place = seq - self.first
+        return next(Run(seq, 0, self.stamps[place], self.entries[place]).walk())
+
+    @property
+    def head_sum(self) -> int:
+        """The checksum at its head. It is not empty."""
+        stamp = Stamp(*STAMP.unpack(self.stamps[-1]))
+        return checksum.opened(stamp.sealed, stamp.chain)
+
+    def some(self, after: Seq, to: Seq, bytes_max: int) -> list[bytes]:
+        """Its entries after+1 .. to, at least one, or as many of them as have `bytes_max`
+        together. `after` is not before first - 1."""
+        pieces = self.entries[after + 1 - self.first : to + 1 - self.first]
+        size = 0
+        for count, piece in enumerate(pieces):
+            size += len(piece)
+            if size > bytes_max and count:
+                return pieces[:count]
+        return pieces
+
+    def run(self, after: Seq) -> Run:
+        """Its entries behind `after`, at least one, which is not before first - 1."""
+        start = after + 1 - self.first
+        before = self.before
+        if start:
+            stamp = self.stamp(after)
+            before = checksum.opened(stamp.sealed, stamp.chain)
+        return Run(after + 1, before, b"".join(self.stamps[start:]), b"".join(self.entries[start:]))
+
+
+@dataclass(slots=True)
+class Sending:
+    """What one device sent. `retriable` in the order of its numbers, each with content."""
+
+    retriable: dict[int, Message] = field(default_factory=dict)
+    others: dict[int, list[int]] = field(default_factory=dict)
+    """The places of publications, and of copies that came later than the message."""
+    highest: int = 0
+    """The highest number of a message that can be retried, as far as the device's row lacks it."""
+    uncounted: int = 0
+    """Messages that runs hold already, and the device's row does not count yet."""
+
+    def add_copies(self, message: Message) -> None:
+        """Note where copies stand of what nobody will send again."""
+        known = self.others.get(message.number, ())
+        self.others[message.number] = [*known, *message.places]
+
+
+class Growth:
+    """What one transaction appends to one log; and where the log ended before, as its row, which
+    grows with it, said then."""
+
+    __slots__ = ("before", "entries", "row", "stamps")
+
+    def __init__(self, row: LogRow) -> None:
+        self.row = row
+        self.before = (row.head, row.head_link, row.head_sum)
+        self.entries: list[bytes] = []
+        self.stamps: list[bytes] = []
+
+    def joined(self) -> tuple[bytes, bytes]:
+        """Its stamps, and its entries, back to back."""
+        return b"".join(self.stamps), b"".join(self.entries)
+
+    def take_back(self) -> None:
+        """Let the row say again what it said before."""
+        row = self.row
+        row.head, row.head_link, row.head_sum = self.before
+
+
+class Unfolded:
+    """See above. `arrival` is that of the newest entry of the store."""
+
+    def __init__(self) -> None:
+        self.arrival = 0
+        self.bytes = 0
+        """Of the journal."""
+        self.folds = 0
+        """How many folds came to their end."""
+        self.tails: dict[AccountId, Tail] = {}
+        self.rows: dict[AccountId, LogRow] = {}
+        """Of logs that were written to lately. Their ends are for the thread that writes, which
+        lets them grow before it commits; for others a log ends where its tail does."""
+        self.sendings: dict[DeviceId, Sending] = {}
+        self.cursors: dict[str, tuple[Epoch, Seq]] = {}
+        self.erased: dict[int, dict[Seq, bytes]] = {}
+        """By log and seq: the hash of a body that is no more, of copies that a merge made."""
+
+    # ------------------------------------------------------------ what was committed
+
+    def take(self, growths: Collection[Growth], appended: Appended) -> None:
+        """Add what a transaction appended and committed."""
+        if len(self.rows) > _ROWS_MAX:
+            self.rows.clear()
+        copies = 0
+        for growth in growths:
+            row = growth.row
+            copies += len(growth.entries)
+            tail = self.tails.get(row.account)
+            if tail is None:
+                head, _, checked = growth.before
+                tail = self.tails[row.account] = Tail(row.log, head + 1, checked)
+            tail.head_link = row.head_link
+            tail.stamps += growth.stamps
+            tail.entries += growth.entries
+            self.rows[row.account] = row
+        self.arrival += copies
+        sendings = [self._sending(device) for device in appended.senders]
+        for message in appended.messages:
+            sending = sendings[message.sender]
+            if message.content:
+                sending.retriable[message.number] = message
+                sending.highest = message.number
+            else:
+                sending.add_copies(message)
+            if message.body_hash is not None:
+                self._note_erased(message.places, message.body_hash, growths)
+        for key, epoch, seq in appended.cursors:
+            self.cursors[key] = higher(self.cursors.get(key), (epoch, seq))
+
+    def _sending(self, device: DeviceId) -> Sending:
+        known = self.sendings.get(device)
+        if known is None:
+            known = self.sendings[device] = Sending()
+        return known
+
+    def _note_erased(
+        self, places: tuple[int, ...], body_hash: bytes, growths: Collection[Growth]
+    ) -> None:
+        """Of the copies that logs grew by just now: what pages hold already is noted there."""
+        before = {growth.row.log: growth.before[0] for growth in growths}
+        for log, seq in zip(places[::2], places[1::2], strict=True):
+            if seq > before.get(log, seq):
+                self.erased.setdefault(log, {})[seq] = body_hash
+
+    def is_empty(self) -> bool:
+        """Whether pages hold everything, and nothing is left of the journal."""
+        return not self.bytes
+
+
+def higher(known: tuple[Epoch, Seq] | None, stated: tuple[Epoch, Seq]) -> tuple[Epoch, Seq]:
+    """The cursor after another one was stated: within an epoch it never falls."""
+    if known is not None and known[0] == stated[0] and known[1] > stated[1]:
+        return known
+    return stated
+
+
+def patched(row: LogRow, tails: Mapping[AccountId, Tail]) -> LogRow:
+    """A row as the table has it, with the end that the log has by the journal."""
+    tail = tails.get(row.account)
+    if tail is not None and tail.head > row.head:
+        row.head, row.head_link, row.head_sum = tail.head, tail.head_link, tail.head_sum
+    return row
