@@ -7,6 +7,7 @@ goes to standard error.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import errno
 import os
@@ -16,19 +17,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from syncd import __version__
-from syncd.commands.answers import show_answer
-from syncd.commands.asking import perform, request_of
-from syncd.commands.care import care
 from syncd.commands.outcome import DECLINED, DONE, USAGE, CommandFailed, complain, show
 from syncd.commands.parser import parser
-from syncd.commands.platform import platform
 from syncd.config import Config, ConfigError, read_config
-from syncd.identity.settings import SettingsRefused
-from syncd.server import logs
-from syncd.server.app import is_held
-from syncd.server.serve import serve
-from syncd.server.throttle import Rates
-from syncd.storage import StoreRefused
 
 _CARE = frozenset({"check", "backup", "restore", "export"})
 
@@ -38,21 +29,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command_line = parser()
     given = command_line.parse_args(arguments)
     try:
-        if given.command == "version":
-            show({"version": __version__}, __version__, as_json=given.json)
-            return DONE
-        if given.command == "platform":
-            return platform(given)
-        config = read_config(vars(given), os.environ, given.config)
-        if given.command == "serve":
-            return _serve(config)
-        if given.command in _CARE:
-            return care(given, config)
-        show_answer(given, perform(config, request_of(given)))
+        return _run(given)
     except ConfigError as error:
         return complain(USAGE, str(error))
     except CommandFailed as failed:
         return complain(failed.status, str(failed))
+
+
+def _run(given: argparse.Namespace) -> int:
+    # A command imports what it is made of, and no other: a shell waits for it.
+    if given.command == "version":
+        show({"version": __version__}, __version__, as_json=given.json)
+        return DONE
+    if given.command == "platform":
+        from syncd.commands.platform import platform
+
+        return platform(given)
+    config = read_config(vars(given), os.environ, given.config)
+    if given.command == "serve":
+        return _serve(config)
+    if given.command in _CARE:
+        from syncd.commands.care import care
+
+        return care(given, config)
+    from syncd.commands.answers import show_answer
+    from syncd.commands.asking import perform, request_of
+
+    show_answer(given, perform(config, request_of(given)))
     return DONE
 
 
@@ -60,6 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(config: Config) -> int:
+    from syncd.identity.settings import SettingsRefused
+    from syncd.server import logs
+    from syncd.server.app import is_held
+    from syncd.server.serve import serve
+    from syncd.server.throttle import Rates
+    from syncd.storage import StoreRefused
+
     logs.configure(config.log_format, config.log_level)
     try:
         asyncio.run(
@@ -76,6 +86,7 @@ def _serve(config: Config) -> int:
                 retain_entries=config.retain_entries,
                 journal=Path(config.journal) if config.journal else None,
                 login=Path(config.login) if config.login else None,
+                unfolded_mib=config.unfolded_mib,
             )
         )
     except SettingsRefused as refused:

@@ -4,6 +4,8 @@ import fcntl
 import json
 import logging
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -260,3 +262,13 @@ def test_a_store_that_is_held_in_silence_is_not_written(
     assert (status, out) == (UNREACHABLE, "")
     assert "in use by another process, and nobody answers" in err
     assert len(json.loads(run("devices", "alice", "--json")[1])["devices"]) == 1
+
+
+def test_a_command_that_needs_no_server_imports_none() -> None:
+    program = (
+        "import sys; from syncd.__main__ import main; main(['version']);"
+        "sys.exit(bool({'aiohttp', 'cryptography', 'joserfc'} & set(sys.modules)))"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", program], stdout=subprocess.DEVNULL).returncode == 0
+    )

@@ -13,19 +13,10 @@ from typing import Any
 from syncd.commands.outcome import DECLINED, UNREACHABLE, USAGE, CommandFailed, note
 from syncd.config import Config
 from syncd.identity import words
-from syncd.identity.accounts import Accounts
-from syncd.identity.devices import Devices
-from syncd.identity.keys import Keys
 from syncd.identity.words import Declined
 from syncd.persons import Standing
-from syncd.retention import Retention, kept
 from syncd.server import admin, requests
-from syncd.server.administration import Administration
-from syncd.server.app import is_held
-from syncd.server.notices import NoticeWriter
 from syncd.storage import StorageError, StoreRefused
-from syncd.storage.address import open_storage
-from syncd.storage.sqlite import DATABASE_NAME
 from syncd.storage.transfer import TransferRefused, records
 
 ANSWERING_SOON_S = 5.0
@@ -98,6 +89,8 @@ def perform(config: Config, request: requests.Request) -> dict[str, Any]:
         except Declined as declined:
             raise CommandFailed(DECLINED, str(declined)) from None
         except StoreRefused as refused:
+            from syncd.server.app import is_held
+
             if not is_held(refused):
                 raise CommandFailed(UNREACHABLE, f"{refused}.") from None
             if time.monotonic() >= until:
@@ -137,6 +130,16 @@ def _judge(request: requests.Import) -> None:
 
 
 async def _perform_alone(config: Config, request: requests.Request) -> dict[str, Any]:
+    # Not needed where a server performs it, and takes longer to import than it takes to ask.
+    from syncd.identity.accounts import Accounts
+    from syncd.identity.devices import Devices
+    from syncd.identity.keys import Keys
+    from syncd.retention import Retention, kept
+    from syncd.server.administration import Administration
+    from syncd.server.notices import NoticeWriter
+    from syncd.storage.address import open_storage
+    from syncd.storage.sqlite import DATABASE_NAME
+
     exists = (config.data / DATABASE_NAME).exists()
     if not (exists or _makes_a_store(request)):
         raise CommandFailed(DECLINED, f"There is no store in {config.data}.")

@@ -21,9 +21,9 @@ from msgspec.structs import fields
 
 from syncd.commands.outcome import DECLINED, DONE, UNREACHABLE, USAGE, CommandFailed, show
 from syncd.platform.operations import OPERATIONS
-from syncd.platform.serve import MEMORY, is_loopback, serve
 
 _DEFAULT_PORT = 8788
+_MEMORY = "memory:"
 _TIMEOUT_S = 10.0
 
 
@@ -31,7 +31,7 @@ def add_platform(whole: argparse.ArgumentParser) -> None:
     """Give `syncd platform` its commands."""
     commands = whole.add_subparsers(dest="operation", required=True, metavar="COMMAND")
     served = commands.add_parser("serve", help="run the platform until SIGTERM")
-    served.add_argument("--data", default=MEMORY, metavar="FILE", help=f"its world [{MEMORY}]")
+    served.add_argument("--data", default=_MEMORY, metavar="FILE", help=f"its world [{_MEMORY}]")
     served.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="[127.0.0.1]")
     served.add_argument("--port", default=_DEFAULT_PORT, type=int, help=f"[{_DEFAULT_PORT}]")
     served.add_argument(
@@ -88,6 +88,8 @@ def platform(given: argparse.Namespace) -> int:
 
 
 def _serve(given: argparse.Namespace) -> int:
+    from syncd.platform.serve import is_loopback, serve  # a web server: no other command needs it
+
     if given.testing and not is_loopback(given.host) and not given.anyway:
         sentence = (
             f"whoever reaches {given.host} could log in as anybody; listen on 127.0.0.1, or give"
