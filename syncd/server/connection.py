@@ -14,7 +14,7 @@ import struct
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
@@ -47,11 +47,12 @@ from syncd.reader import Reader
 from syncd.recording.journal import Journal
 from syncd.recording.tape import Tape
 from syncd.server.deadlines import Deadlines
+from syncd.server.flushing import Flushing, framed
 from syncd.server.signals import Signals
 from syncd.server.throttle import Stranger, Throttle
 from syncd.wakeups import Wakeups
 from syncd.wire.codec import Codec, Malformed
-from syncd.wire.frames import Goodbye, Signalled
+from syncd.wire.frames import Answers, Goodbye, Signalled
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class Backstage:
     recall_within_s: int = 0
     """How old a message may be that its author recalls; 0 for any age."""
     journal: Journal | None = None
+    flushing: Flushing = field(default_factory=Flushing)
 
 
 class Connection:
@@ -92,6 +94,7 @@ class Connection:
         "_closing",
         "_codec",
         "_gate",
+        "_held",
         "_lane",
         "_listening",
         "_loop",
@@ -128,6 +131,8 @@ class Connection:
         self._tape = None if backstage.journal is None else Tape(backstage.journal)
         self._listening = False
         self._token: str | None = None
+        self._held = b""
+        """Frames that wait for what follows them."""
         self._written_bytes = 0
         self._unflushed_frames = 0
         self._accepted_bytes = 0
@@ -289,7 +294,8 @@ class Connection:
                     self._opcode,
                 )
             case commands.Reply(frame):
-                self._write(self._codec.encode(frame), self._opcode)
+                write = self._hold if isinstance(frame, Answers) else self._write
+                write(self._codec.encode(frame), self._opcode)
             case commands.Read(request):
                 self._backstage.reader.read(request, self._page_read)
             case commands.Append(submission):
@@ -338,25 +344,30 @@ class Connection:
 
     # -------------------------------------------------------- towards the socket
 
-    def _write(self, data: bytes, opcode: WSMsgType) -> None:
-        """Hand bytes to the transport, now.
+    def flush(self) -> None:
+        """Hand to the transport what was held back."""
+        if self._held:
+            self._hand_over(b"")
 
-        aiohttp's send is a coroutine only for the sake of its own flow control, which websocket.py
-        switched off (the window bounds what we write): it ends at its first step.
-        """
-        sending = self._socket.send_frame(data, opcode)
-        try:
-            sending.send(None)
-        except StopIteration:
-            self._written_bytes += len(data)
-            self._unflushed_frames += 1
-            if self._tape is not None:
-                self._tape.queued(self.session, self._transport.get_write_buffer_size())
-        except ConnectionError:
-            pass  # the socket is going; the receiving side notices
-        else:
-            sending.close()
-            raise AssertionError("aiohttp waited although its flow control is off")
+    def _hold(self, data: bytes, opcode: WSMsgType) -> None:
+        """Keep a message until something follows it, the echo of what it answers, say; not long."""
+        if not self._held:
+            self._backstage.flushing.add(self)
+        self._held += framed(data, opcode)
+
+    def _write(self, data: bytes, opcode: WSMsgType) -> None:
+        """Hand a message to the transport, now: the window bounds what we write."""
+        self._hand_over(framed(data, opcode))
+
+    def _hand_over(self, frame: bytes) -> None:
+        frames, self._held = self._held + frame, b""
+        if self._transport.is_closing():
+            return  # the receiving side notices
+        self._transport.write(frames)
+        self._written_bytes += len(frames)
+        self._unflushed_frames += 1
+        if self._tape is not None:
+            self._tape.queued(self.session, self._transport.get_write_buffer_size())
 
     def _say_goodbye(
         self, refusal: Refusal, instance: str | None = None, retry_after_ms: int | None = None
