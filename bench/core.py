@@ -9,106 +9,48 @@ the measurement wrote.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
-import os
-import signal
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+import random
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
-from typing import TypeAlias
+from functools import partial
 
-from bench import catchup, idle, live, sends
-from bench.machine import (
-    calibration_ms,
-    commit,
-    filesystem_of,
-    is_on_a_disk,
-    machine,
-    raise_open_files,
-)
-from bench.processes import FAILURES, Cores, Stretch, Target, choose_cores, serving
+from bench import catchup, idle, live, options, sends
+from bench.machine import calibration_ms, raise_open_files
+from bench.options import Bench
+from bench.peers.syncd_server import ANSWERS, Syncd, send_frames
+from bench.processes import Stretch, Target
 from bench.raw_client import make_devices, new_accounts
+from bench.results import Results
+from syncd.model import AccountId
 
 RECIPIENTS = 1_000
 CONNECTIONS = 64
 CATCH_UPS = 3
 """New devices of one account, one after the other, in each run: each takes less than a second."""
 
-FIGURES = (
-    "sends_per_s_1",
-    "sends_per_s_64",
-    "catchup_10k_per_s",
-    "catchup_100k_per_s",
-    "live_p50_ms",
-    "live_p99_ms",
-    "idle_kib_1000",
-    "idle_kib_5000",
-)
-"""The keys of the JSON line, beside commit and machine."""
+PARTS = ("sends", "live", "catchup", "idle")
 
 _BUSY = 0.9
 """The share of a core from which on a side counts as the bottleneck."""
 
 _FILES_BESIDE_SOCKETS = 200
 
-Servers: TypeAlias = Callable[[], AbstractContextManager[Target]]
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much of everything. What a plan leaves out is null in the result."""
+    """How much of everything. What a plan leaves out is not in the result."""
 
-    runs: int
     sending_s: float
+    one_in_flight: int
     live_s: float
     backlogs: tuple[int, ...]
     idle_steps: tuple[int, ...]
 
 
-WHOLE = Plan(3, 4.0, 10.0, (10_000, 100_000), (1_000, 5_000))
-QUICK = Plan(1, 1.0, 2.0, (10_000,), ())
+WHOLE = Plan(4.0, 20_000, 10.0, (10_000, 100_000), (1_000, 5_000, 10_000))
+QUICK = Plan(1.0, 2_000, 2.0, (10_000,), ())
 """For a look of some seconds: no 100,000, no idle devices."""
-
-
-class Figures:
-    """What was measured so far, printed as it comes."""
-
-    def __init__(self) -> None:
-        self._all: dict[str, list[float]] = {name: [] for name in FIGURES}
-
-    def note(self, name: str, figure: float, remark: str = "") -> None:
-        """One run's figure."""
-        self._all[name].append(figure)
-        print(f"  {name:20} {_short(figure):>10}   {remark}", flush=True)
-
-    def medians(self) -> dict[str, float | None]:
-        """By name; None where nothing was measured."""
-        return {
-            name: round(median(figures), 2) if figures else None
-            for name, figures in self._all.items()
-        }
-
-    def print_medians(self) -> None:
-        """The table that people read."""
-        print(f"\n{'median':>33}   lowest .. highest")
-        for name, figures in self._all.items():
-            if figures:
-                spread = (
-                    f"{_short(min(figures))} .. {_short(max(figures))}, {len(figures)} measured"
-                )
-                print(f"  {name:20} {_short(median(figures)):>10}   {spread}")
-            else:
-                print(f"  {name:20} {'-':>10}   not measured")
-
-
-def _short(figure: float) -> str:
-    return f"{figure:,.0f}" if figure >= 1_000 else f"{figure:.2f}"
 
 
 def _remark(during: Stretch, items: int = 0) -> str:
@@ -125,18 +67,46 @@ def _remark(during: Stretch, items: int = 0) -> str:
 # ------------------------------------------------------------ one run
 
 
-async def _traffic(target: Target, plan: Plan, figures: Figures) -> None:
-    """One run of everything that moves."""
+async def _sends(target: Target, plan: Plan, results: Results) -> None:
     recipients = new_accounts("to", RECIPIENTS)
     await make_devices(target, recipients)
-    senders = await make_devices(target, new_accounts("from", CONNECTIONS + 2))
-    for name, count in (("sends_per_s_1", 1), ("sends_per_s_64", CONNECTIONS)):
+    senders = await make_devices(target, new_accounts("from", CONNECTIONS))
+    for name, count in (("sends_1", 1), ("sends_64", CONNECTIONS)):
         sent = await sends.measure(target, senders[:count], recipients, plan.sending_s)
-        figures.note(name, sent.per_s, _remark(sent.during, sent.messages))
-    seen = await live.measure(target, senders[-2:], plan.live_s)
-    figures.note("live_p50_ms", seen.p50_ms, _remark(seen.during))
-    late = f"worst {seen.worst_ms:.1f} ms; sender late by {seen.sender_late_ms:.1f} ms (p99)"
-    figures.note("live_p99_ms", seen.p99_ms, late)
+        results.note(f"{name}_per_s", sent.per_s, _remark(sent.during, sent.messages))
+    await _one_in_flight(target, recipients, plan.one_in_flight, results)
+
+
+async def _one_in_flight(
+    target: Target, recipients: Sequence[AccountId], count: int, results: Results
+) -> None:
+    """Each connection waits for its answer before it sends the next message."""
+    service, each = Syncd(target), count // CONNECTIONS
+    senders = [await service.sender() for _ in range(CONNECTIONS)]
+    lines = [await service.open(ANSWERS, sender) for sender in senders]
+    frames = [
+        send_frames(sender.account, random.choices(recipients, k=each), each=1)
+        for sender in senders
+    ]
+    flows = (line.flow(part, 1) for line, part in zip(lines, frames, strict=True))
+    with Stretch(target) as during:
+        await asyncio.gather(*flows)
+    for line in lines:
+        line.close()
+    sent = each * CONNECTIONS
+    remark = _remark(during, sent)
+    results.note("sends_64_one_in_flight_per_s", sent / during.seconds, remark)
+
+
+async def _live(target: Target, plan: Plan, results: Results) -> None:
+    pair = await make_devices(target, new_accounts("pair", 2))
+    seen = await live.measure(target, pair, plan.live_s)
+    late = f"sender late by {seen.sender_late_ms:.1f} ms (p99)"
+    results.note("live_p50_ms", seen.p50_ms, _remark(seen.during))
+    results.note("live_p99_ms", seen.p99_ms, f"worst {seen.worst_ms:.1f} ms; {late}")
+
+
+async def _catch_up(target: Target, plan: Plan, results: Results) -> None:
     for entries in plan.backlogs:
         account = new_accounts(f"backlog{entries}", 1)
         filler, *new = await make_devices(target, new_accounts("filler", 1) + CATCH_UPS * account)
@@ -144,56 +114,14 @@ async def _traffic(target: Target, plan: Plan, figures: Figures) -> None:
         for device in new:
             done = await catchup.measure(target, device, entries)
             remark = _remark(done.during, entries)
-            figures.note(f"catchup_{entries // 1000}k_per_s", done.per_s, remark)
+            results.note(f"catchup_{entries // 1000}k_per_s", done.per_s, remark)
 
 
-async def _silence(target: Target, plan: Plan, figures: Figures) -> None:
+async def _silence(target: Target, steps: Sequence[int], results: Results) -> None:
     """One run of the devices that do nothing."""
-    most = max(plan.idle_steps)
-    credentials = await make_devices(target, new_accounts("idle", idle.WARM_DEVICES + most))
-    for step, kib in (await idle.measure(target, credentials, plan.idle_steps)).items():
-        figures.note(f"idle_kib_{step}", kib)
-
-
-def _run(plan: Plan, server: Servers, figures: Figures) -> None:
-    """All runs; memory is measured on a server that has done nothing before."""
-    for turn in range(plan.runs):
-        print(f"run {turn + 1} of {plan.runs}, calibration {calibration_ms():.0f} ms", flush=True)
-        with server() as target:
-            asyncio.run(_traffic(target, plan, figures))
-        if not plan.idle_steps:
-            continue
-        with server() as target:
-            if target.pid is not None:
-                asyncio.run(_silence(target, plan, figures))
-
-
-# ------------------------------------------------------------ the command
-
-
-def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m bench core", description=__doc__)
-    parser.add_argument("--runs", type=int, help="runs of everything (default 3)")
-    parser.add_argument("--quick", action="store_true", help="one short run; some figures missing")
-    parser.add_argument("--url", help="measure the server that runs at http://HOST:PORT")
-    parser.add_argument("--key", help="an API key of that server: `syncd key NAME`")
-    parser.add_argument("--pid", type=int, help="its process, if it runs here: for CPU and memory")
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=Path(tempfile.gettempdir()),
-        help="where the temporary store goes (default: the system's temporary folder)",
-    )
-    options = parser.parse_args(arguments)
-    if options.url and not options.key:
-        parser.error("--url needs --key, to make devices")
-    return options
-
-
-def _plan(options: argparse.Namespace) -> Plan:
-    plan = QUICK if options.quick else WHOLE
-    runs = plan.runs if options.runs is None else options.runs
-    return Plan(runs, plan.sending_s, plan.live_s, plan.backlogs, _affordable(plan.idle_steps))
+    credentials = await make_devices(target, new_accounts("idle", idle.WARM_DEVICES + max(steps)))
+    for step, kib in (await idle.measure(target, credentials, steps)).items():
+        results.note(f"idle_{step}_kib", kib)
 
 
 def _affordable(steps: Sequence[int]) -> tuple[int, ...]:
@@ -205,49 +133,33 @@ def _affordable(steps: Sequence[int]) -> tuple[int, ...]:
     return tuple(step for step in steps if step <= files)
 
 
-def _servers(options: argparse.Namespace, cores: Cores) -> Servers:
-    """The server to measure: a fresh one at each call, or always the one that runs."""
-    if options.url:
-        running = Target(options.url, options.key, options.pid)
-        return lambda: nullcontext(running)
-    return lambda: serving(cores, options.folder)
-
-
-@contextmanager
-def load_pinned(cores: Cores) -> Iterator[None]:
-    """This process on its own cores; a SIGTERM ends it as an interrupt does, servers included."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores.load)
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-        os.sched_setaffinity(0, before)
+# ------------------------------------------------------------ the command
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure, print every run, the medians and, last, one JSON object."""
-    options = _options(arguments)
-    plan, figures, about = _plan(options), Figures(), machine()
-    cores = choose_cores()
-    print(f"commit {commit()} on {about['cores']} x {about['model']}, ", end="")
-    print(f"python {about['python']}, kernel {about['kernel']}")
-    if options.url:
-        print(f"the server at {options.url}; the load pinned to core {min(cores.load)}")
-    else:
-        print(f"{cores}; store in {options.folder} ({filesystem_of(options.folder)})")
-        if not is_on_a_disk(options.folder):
-            print("! this folder is in memory: nothing is durable; choose another with --folder")
-    try:
-        with load_pinned(cores):
-            _run(plan, _servers(options, cores), figures)
-    except FAILURES as failure:
-        print(f"! {failure}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("! interrupted", file=sys.stderr)
-        return 130
-    figures.print_medians()
-    print(json.dumps(figures.medians() | {"commit": commit(), "machine": about}))
-    return 0
+    made = options.parser("core", __doc__)
+    made.add_argument("--only", choices=PARTS, action="append", help="leave out the rest")
+    given = made.parse_args(arguments)
+    results = Results("core", {"recipients": RECIPIENTS, "quick": given.quick})
+    return options.run(given, partial(_measure, results=results))
+
+
+def _measure(bench: Bench, results: Results) -> None:
+    """All runs; memory is measured on a server that has done nothing before."""
+    plan = QUICK if bench.quick else WHOLE
+    steps = _affordable(plan.idle_steps)
+    wanted = bench.given.only or PARTS
+    moving = {"sends": _sends, "live": _live, "catchup": _catch_up}
+    for turn in range(bench.runs):
+        print(f"run {turn + 1} of {bench.runs}, calibration {calibration_ms():.0f} ms", flush=True)
+        if any(name in wanted for name in moving):
+            with bench.server() as target:
+                for name, part in moving.items():
+                    if name in wanted:
+                        asyncio.run(part(target, plan, results))
+        if "idle" in wanted and steps:
+            with bench.server() as target:
+                if target.pid is not None:
+                    asyncio.run(_silence(target, steps, results))
+    results.finish()

@@ -22,10 +22,9 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from bench.core import load_pinned
 from bench.live import Times, drain, exchange
 from bench.machine import calibration_ms, commit, filesystem_of, is_on_a_disk, machine
-from bench.processes import FAILURES, Cores, Stretch, Target, choose_cores, serving
+from bench.processes import FAILURES, Cores, Stretch, Target, choose_cores, load_pinned, serving
 from bench.raw_client import BODY_BYTES, Credential, RawClient, make_devices, new_accounts
 from syncd import limits
 from syncd.membership import Action, Change, write_change

@@ -60,6 +60,19 @@ def choose_cores() -> Cores:
     return Cores(frozenset(usable[:1]), frozenset(usable[1:2]))
 
 
+@contextmanager
+def load_pinned(cores: Cores) -> Iterator[None]:
+    """This process on its own cores; a SIGTERM ends it as an interrupt does, servers included."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores.load)
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        os.sched_setaffinity(0, before)
+
+
 # ------------------------------------------------------------ one process from outside
 
 
@@ -145,18 +158,29 @@ class Stretch:
 def serving(cores: Cores, folder: Path, flags: Sequence[str] = UNLIMITED) -> Iterator[Target]:
     """A server with an empty durable store in a new folder in `folder`; both gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="syncd-bench-", dir=folder) as place:
-        data, log = Path(place, "data"), Path(place, "server.log")
-        data.mkdir(mode=0o700)
-        key = _make_key(data)
-        process = _start(cores, data, log, flags)
-        try:
-            yield Target(_announced(process), key, process.pid)
-            if process.poll() is not None:
-                raise ServerFailed("the server ended by itself")
-        except FAILURES as failure:
-            raise ServerFailed(f"{failure}\nthe end of its log:\n{_tail(log)}") from failure
-        finally:
-            _stop(process)
+        Path(place, "data").mkdir(mode=0o700)
+        key = _make_key(Path(place, "data"))
+        with serving_store(cores, Path(place), flags, key) as target:
+            yield target
+
+
+@contextmanager
+def serving_store(
+    cores: Cores, folder: Path, flags: Sequence[str] = UNLIMITED, key: str | None = None
+) -> Iterator[Target]:
+    """A server with the store that lies in `folder`/data, which stays. key: an API key of it; by
+    default one is made through the server."""
+    data, log = folder / "data", folder / "server.log"
+    process = _start(cores, data, log, flags)
+    try:
+        url = _announced(process)
+        yield Target(url, _make_key(data) if key is None else key, process.pid)
+        if process.poll() is not None:
+            raise ServerFailed("the server ended by itself")
+    except FAILURES as failure:
+        raise ServerFailed(f"{failure}\nthe end of its log:\n{_tail(log)}") from failure
+    finally:
+        _stop(process)
 
 
 def _make_key(data: Path) -> str:
