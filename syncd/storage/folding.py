@@ -14,9 +14,10 @@ import gc
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 
-from syncd import chain
-from syncd.model import AccountId, DeviceId
+from syncd import chain, checksum
+from syncd.model import AccountId, DeviceId, Seq
 from syncd.storage import Damaged, journal
 from syncd.storage.journal import Appended
 from syncd.storage.pages import add_run, keep_body_hash
@@ -24,12 +25,12 @@ from syncd.storage.queries import load as load_queries
 from syncd.storage.sent_runs import Item, add_items
 from syncd.storage.sqlite_book import extend
 from syncd.storage.transaction import damaged, transact
-from syncd.storage.unfolded import Growth, LogRow, Unfolded
+from syncd.storage.unfolded import Growth, LogRow, Sending, Tail, Unfolded
 
 _SQL = load_queries("sqlite")
 
-_STEP_ROWS_MAX = 64
-"""Rows of the journal dropped in one step: some hundred pages of the database each, at most."""
+_STEP_BYTES = 1024 * 1024
+"""Of the journal, dropped in one step: some hundred pages of the database."""
 
 _ALL = 1 << 62
 
@@ -49,7 +50,12 @@ class Fold:
         tails = unfolded.tails
         self._logs = sorted(tails, key=lambda account: tails[account].log, reverse=True)
         self._devices = sorted(unfolded.sendings, reverse=True)
-        self._uncounted: list[tuple[int, DeviceId, int]] = []
+        # What comes to these meanwhile is folded by the way, but not waited for.
+        self._heads = {account: tail.head for account, tail in tails.items()}
+        self._numbers = {each: sent.highest for each, sent in unfolded.sendings.items()}
+        self._uncounted: dict[DeviceId, tuple[int, int]] = {}
+        """Of each device: its row, and up to which number its runs go by now."""
+        self._counting: list[tuple[int, int, DeviceId]] = []
         self._cursors = sorted(unfolded.cursors, reverse=True)
         self.done = False
 
@@ -70,72 +76,125 @@ class Fold:
             self._drop_rows()
 
     def _fold_logs(self, entries_max: int) -> None:
-        tails, folded = self._unfolded.tails, list[AccountId]()
-        room = entries_max
-        while self._logs and room > 0:
-            account = self._logs.pop()
-            if account in tails:
-                folded.append(account)
-                room -= len(tails[account].entries)
+        parts = self._next_parts(entries_max)
 
         def write(connection: sqlite3.Connection) -> None:
-            for account in folded:
-                tail = tails[account]
-                add_run(connection, tail.log, (tail.first, tail.before), tail.stamps, tail.entries)
-                grown = (tail.head, tail.head_link, tail.head_sum, tail.log)
-                connection.execute(_SQL["grow_log"], grown)
-                for seq, body_hash in self._unfolded.erased.get(tail.log, {}).items():
+            for part in parts:
+                tail, end = part.tail, part.count
+                start = (tail.first, tail.before)
+                add_run(connection, tail.log, start, tail.stamps[:end], tail.entries[:end])
+                connection.execute(_SQL["grow_log"], (*part.end, tail.log))
+                for seq, body_hash in part.erased.items():
                     keep_body_hash(connection, tail.log, seq, body_hash)
             arrival = str(self._unfolded.arrival)
             connection.execute(_SQL["save_meta"], ("arrival", arrival))
 
         transact(self._connection, write)
-        for account in folded:
-            self._unfolded.erased.pop(tails[account].log, None)
-            self._unfolded.rows.pop(account, None)
-            del tails[account]
+        for part in parts:
+            self._take_off(part)
+
+    def _next_parts(self, entries_max: int) -> list[_Part]:
+        """What the next step folds of logs: many short tails, or a part of a long one."""
+        tails, parts = self._unfolded.tails, list[_Part]()
+        room = entries_max
+        while self._logs and room > 0:
+            account = self._logs[-1]
+            tail = tails.get(account)
+            count = 0 if tail is None else len(tail.entries)
+            if count > entries_max and parts:
+                break
+            self._logs.pop()
+            if tail is None or tail.first > self._heads[account]:
+                continue
+            if count > entries_max:
+                self._logs.append(account)  # the rest of it comes with the next step
+                count = entries_max
+            erased = self._unfolded.erased.get(tail.log, {})
+            parts.append(_Part(account, tail, count, erased))
+            room -= count
+        return parts
+
+    def _take_off(self, part: _Part) -> None:
+        """Pages hold this part now."""
+        unfolded, tail = self._unfolded, part.tail
+        kept = unfolded.erased.get(tail.log, {})
+        for seq in part.erased:
+            del kept[seq]
+        if not kept:
+            unfolded.erased.pop(tail.log, None)
+        if part.count == len(tail.entries):
+            unfolded.rows.pop(part.account, None)
+            del unfolded.tails[part.account]
+            return
+        head, link, checked = part.end
+        rest = Tail(tail.log, head + 1, checked, link)
+        rest.head_link = tail.head_link
+        rest.stamps, rest.entries = tail.stamps[part.count :], tail.entries[part.count :]
+        unfolded.tails[part.account] = rest
 
     def _fold_devices(self, messages_max: int) -> None:
-        sendings, folded = self._unfolded.sendings, list[DeviceId]()
+        sendings, folded = self._unfolded.sendings, list[tuple[DeviceId, list[Item], list[Item]]]()
         room = messages_max
         while self._devices and room > 0:
-            device = self._devices.pop()
-            if device in sendings:
-                folded.append(device)
-                room -= len(sendings[device].retriable) + len(sendings[device].others)
+            device = self._devices[-1]
+            sending = sendings.get(device)
+            count = 0 if sending is None else len(sending.retriable) + len(sending.others)
+            if count > messages_max and folded:
+                break
+            self._devices.pop()
+            if sending is None or self._is_folded(device, sending):
+                continue
+            sent, others = _items(sending, messages_max)
+            if len(sent) + len(others) < count:
+                self._devices.append(device)  # the rest of it comes with the next step
+            folded.append((device, sent, others))
+            room -= count
 
         def write(connection: sqlite3.Connection) -> list[tuple[int] | None]:
-            for device in folded:
-                sending = sendings[device]
-                sent = sending.retriable.values()
-                add_items(connection, device, [Item(x.number, x.content, x.places) for x in sent])
-                others = sorted(sending.others.items())
-                add_items(connection, device, [Item(x, b"", places) for x, places in others])
-            return [connection.execute(_SQL["device_id"], (each,)).fetchone() for each in folded]
+            for device, sent, others in folded:
+                add_items(connection, device, sent)
+                add_items(connection, device, others)
+            return [connection.execute(_SQL["device_id"], each[:1]).fetchone() for each in folded]
 
-        for device, row in zip(folded, transact(self._connection, write), strict=True):
+        rows = transact(self._connection, write)
+        for (device, sent, others), row in zip(folded, rows, strict=True):
             sending = sendings[device]
-            if row is None or not sending.highest:
+            for item in sent:
+                del sending.retriable[item.number]
+            for item in others:
+                del sending.others[item.number]
+            if sent:
+                sending.uncounted += len(sent)
+                sending.folded = sent[-1].number
+            if row is not None and sending.uncounted:
+                self._uncounted[device] = (row[0], sending.folded)
+            elif not (sending.retriable or sending.others or sending.uncounted):
                 del sendings[device]
-                continue
-            sending.uncounted += len(sending.retriable)
-            sending.retriable, sending.others = {}, {}
-            self._uncounted.append((row[0], device, sending.highest))
-        if not self._devices:
-            self._uncounted.sort(reverse=True)
+
+    def _is_folded(self, device: DeviceId, sending: Sending) -> bool:
+        """Whether runs hold all that the fold began with, and it is in line to be counted."""
+        begun = next(iter(sending.retriable), self._numbers[device] + 1) > self._numbers[device]
+        return begun and not sending.others and device in self._uncounted
 
     def _count(self, devices_max: int) -> None:
         """Say in the rows of the devices up to where their runs go. In the order of these rows, not
         of the runs: then neighbours are written together here, too."""
+        if not self._counting:
+            self._counting = sorted(
+                ((row, highest, device) for device, (row, highest) in self._uncounted.items()),
+                reverse=True,
+            )
         sendings = self._unfolded.sendings
-        counting, self._uncounted = self._uncounted[-devices_max:], self._uncounted[:-devices_max]
+        counting = self._counting[-devices_max:]
         rows = [
-            (highest, sendings[device].uncounted, number)
-            for number, device, highest in counting
+            (highest, sendings[device].uncounted, row)
+            for row, highest, device in counting
             if device in sendings
         ]
         transact(self._connection, lambda within: within.executemany(_SQL["count_sent"], rows))
-        for _, device, _ in counting:
+        del self._counting[-devices_max:]
+        for _, _, device in counting:
+            del self._uncounted[device]
             if device in sendings:
                 sending = sendings[device]
                 sending.uncounted = 0
@@ -152,10 +211,14 @@ class Fold:
             del cursors[key]
 
     def _drop_rows(self) -> None:
-        bounds = (self._upto, _STEP_ROWS_MAX)
-
         def write(connection: sqlite3.Connection) -> int | None:
-            if connection.execute(_SQL["drop_from_journal"], bounds).rowcount == _STEP_ROWS_MAX:
+            upto = size = 0
+            for number, length in connection.execute(_SQL["oldest_of_journal"], (self._upto,)):
+                upto, size = number, size + length
+                if size > _STEP_BYTES:
+                    break
+            connection.execute(_SQL["drop_from_journal"], (upto,))
+            if upto and upto < self._upto:
                 return None
             left: int = connection.execute(_SQL["journal_bytes"]).fetchone()[0]
             return left
@@ -165,6 +228,37 @@ class Fold:
             self._unfolded.bytes = left
             self._unfolded.folds += 1
             self.done = True
+
+
+class _Part:
+    """The first `count` entries of a tail; `end`: head, link and checksum of the log behind them;
+    `erased`: the hashes of those of their bodies that are no more."""
+
+    def __init__(
+        self, account: AccountId, tail: Tail, count: int, erased: dict[Seq, bytes]
+    ) -> None:
+        self.account, self.tail, self.count = account, tail, count
+        head = tail.first + count - 1
+        self.erased = {seq: each for seq, each in erased.items() if seq <= head}
+        if count == len(tail.entries):
+            self.end = (head, tail.head_link, tail.head_sum)
+            return
+        # Links within a tail are kept nowhere: as a rule a tail is folded whole.
+        link = tail.link
+        for seq in range(tail.first, head + 1):
+            entry = tail.entry(seq)
+            body_hash = self.erased.get(seq) or chain.hash_of(entry.body)
+            link = chain.link(link, seq, entry.header, body_hash)
+        stamp = tail.stamp(head)
+        self.end = (head, link, checksum.opened(stamp.sealed, stamp.chain))
+
+
+def _items(sending: Sending, messages_max: int) -> tuple[list[Item], list[Item]]:
+    """The first of what a device sent, and of what there is beside it."""
+    sent = islice(sending.retriable.values(), messages_max)
+    retriable = [Item(each.number, each.content, each.places) for each in sent]
+    numbers = sorted(sending.others)[: max(0, messages_max - len(retriable))]
+    return retriable, [Item(number, b"", sending.others[number]) for number in numbers]
 
 
 def fold_all(connection: sqlite3.Connection, unfolded: Unfolded) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from syncd import checksum
-from syncd.chain import GENESIS
 from syncd.model import AccountId, DeviceId, Epoch, Link, Seq
 from syncd.storage.journal import Appended, Message
 from syncd.storage.pages import STAMP, Entry, Run, Stamp
@@ -43,14 +42,14 @@ class Tail:
     `stamps` grows before `entries`, so whoever counts the entries finds the stamp of each.
     """
 
-    __slots__ = ("before", "entries", "first", "head_link", "log", "stamps")
+    __slots__ = ("before", "entries", "first", "head_link", "link", "log", "stamps")
 
-    def __init__(self, log: int, first: Seq, before: int) -> None:
+    def __init__(self, log: int, first: Seq, before: int, link: Link) -> None:
         self.log = log
         self.first = first
-        self.before = before
-        """The checksum of the log at first - 1."""
-        self.head_link = GENESIS
+        self.before, self.link = before, link
+        """The checksum and the link of the log at first - 1."""
+        self.head_link = link
         """The link of the newest entry; for the thread that writes."""
         self.entries: list[bytes] = []
         self.stamps: list[bytes] = []
@@ -105,7 +104,9 @@ class Sending:
     highest: int = 0
     """The highest number of a message that can be retried, as far as the device's row lacks it."""
     uncounted: int = 0
-    """Messages that runs hold already, and the device's row does not count yet."""
+    folded: int = 0
+    """Messages that runs hold already and the device's row does not count yet, and their highest
+    number."""
 
     def add_copies(self, message: Message) -> None:
         """Note where copies stand of what nobody will send again."""
@@ -165,8 +166,8 @@ class Unfolded:
             copies += len(growth.entries)
             tail = self.tails.get(row.account)
             if tail is None:
-                head, _, checked = growth.before
-                tail = self.tails[row.account] = Tail(row.log, head + 1, checked)
+                head, link, checked = growth.before
+                tail = self.tails[row.account] = Tail(row.log, head + 1, checked, link)
             tail.head_link = row.head_link
             tail.stamps += growth.stamps
             tail.entries += growth.entries

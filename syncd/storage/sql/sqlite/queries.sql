@@ -53,9 +53,11 @@ SELECT number, record, sum FROM journal ORDER BY number;
 -- name: newest_of_journal
 SELECT coalesce(max(number), 0) FROM journal;
 
+-- name: oldest_of_journal
+SELECT number, length(record) FROM journal WHERE number <= ? ORDER BY number;
+
 -- name: drop_from_journal
-DELETE FROM journal WHERE number IN
-    (SELECT number FROM journal WHERE number <= ? ORDER BY number LIMIT ?);
+DELETE FROM journal WHERE number <= ?;
 
 -- name: empty_journal
 DELETE FROM journal;
