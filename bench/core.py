@@ -22,6 +22,7 @@ from bench.peers.syncd_server import ANSWERS, Syncd, send_frames
 from bench.processes import Stretch, Target
 from bench.raw_client import make_devices, new_accounts
 from bench.results import Results
+from bench.slow_disk import slow_disk
 from syncd.model import AccountId
 
 RECIPIENTS = 1_000
@@ -140,8 +141,14 @@ def main(arguments: Sequence[str]) -> int:
     """Measure, print every run, the medians and, last, one JSON object."""
     made = options.parser("core", __doc__)
     made.add_argument("--only", choices=PARTS, action="append", help="leave out the rest")
+    made.add_argument(
+        "--fsync-ms", type=float, default=0.0, help="make each fsync so much slower (default 0)"
+    )
     given = made.parse_args(arguments)
-    results = Results("core", {"recipients": RECIPIENTS, "quick": given.quick})
+    if given.url and given.fsync_ms:
+        made.error("--fsync-ms needs a server of its own")
+    settings = {"recipients": RECIPIENTS, "quick": given.quick, "fsync_ms": given.fsync_ms}
+    results = Results("core", settings)
     return options.run(given, partial(_measure, results=results))
 
 
@@ -154,7 +161,10 @@ def _measure(bench: Bench, results: Results) -> None:
     for turn in range(bench.runs):
         print(f"run {turn + 1} of {bench.runs}, calibration {calibration_ms():.0f} ms", flush=True)
         if any(name in wanted for name in moving):
-            with bench.server() as target:
+            with (
+                slow_disk(bench.given.fsync_ms) as environment,
+                bench.server(environment=environment) as target,
+            ):
                 for name, part in moving.items():
                     if name in wanted:
                         asyncio.run(part(target, plan, results))

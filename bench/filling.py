@@ -109,7 +109,7 @@ async def add_entries(storage: SqliteStorage, accounts: int, each: int) -> dict[
     copy = perf_counter()
     await storage._write_settled(lambda connection: connection.execute(_CHECKPOINT).fetchall())
     settling = perf_counter() - copy
-    payload = sends * 2 * BODY_BYTES
+    written, payload = written_bytes(os.getpid()) - written, sends * 2 * BODY_BYTES
     # What a server finds that starts after a kill: a journal that is almost full.
     for _ in track(range(min(works, 200)), "journal"):
         await storage.commit(_work(numbers))
@@ -118,7 +118,7 @@ async def add_entries(storage: SqliteStorage, accounts: int, each: int) -> dict[
     return {
         "journal_at_kill_mib": storage._unfolded.bytes / 2**20,
         "sends_per_s": sends / seconds,
-        "write_bytes_per_byte": (written_bytes(os.getpid()) - written) / payload,
+        "write_bytes_per_byte": written / payload,
         "journal_mib": largest / 2**20,
         "journal_left_mib": journal / 2**20,
         "settling_s": settling,

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
@@ -51,10 +51,15 @@ class Bench:
         self.cores: Cores = choose_cores()
 
     @contextmanager
-    def server(self, flags: Sequence[str] = UNLIMITED) -> Iterator[Target]:
-        """A fresh server with an empty store, or the one that runs."""
+    def server(
+        self, flags: Sequence[str] = UNLIMITED, environment: Mapping[str, str] | None = None
+    ) -> Iterator[Target]:
+        """A fresh server with an empty store, or the one that runs, to which neither `flags` nor
+        `environment` is told."""
         given = self.given
-        running: AbstractContextManager[Target] = serving(self.cores, given.folder, flags)
+        running: AbstractContextManager[Target] = serving(
+            self.cores, given.folder, flags, environment
+        )
         if given.url:
             running = nullcontext(Target(given.url, given.key, given.pid))
         with running as target, profiled(target.pid, given.profile):

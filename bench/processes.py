@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,23 +155,33 @@ class Stretch:
 
 
 @contextmanager
-def serving(cores: Cores, folder: Path, flags: Sequence[str] = UNLIMITED) -> Iterator[Target]:
-    """A server with an empty durable store in a new folder in `folder`; both gone afterwards."""
+def serving(
+    cores: Cores,
+    folder: Path,
+    flags: Sequence[str] = UNLIMITED,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Target]:
+    """A server with an empty durable store in a new folder in `folder`; both gone afterwards.
+    environment: variables beside those of this process."""
     with tempfile.TemporaryDirectory(prefix="syncd-bench-", dir=folder) as place:
         Path(place, "data").mkdir(mode=0o700)
         key = _make_key(Path(place, "data"))
-        with serving_store(cores, Path(place), flags, key) as target:
+        with serving_store(cores, Path(place), flags, key, environment) as target:
             yield target
 
 
 @contextmanager
 def serving_store(
-    cores: Cores, folder: Path, flags: Sequence[str] = UNLIMITED, key: str | None = None
+    cores: Cores,
+    folder: Path,
+    flags: Sequence[str] = UNLIMITED,
+    key: str | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Target]:
     """A server with the store that lies in `folder`/data, which stays. key: an API key of it; by
     default one is made through the server."""
     data, log = folder / "data", folder / "server.log"
-    process = _start(cores, data, log, flags)
+    process = _start(cores, data, log, flags, os.environ | dict(environment or {}))
     try:
         url = _announced(process)
         yield Target(url, _make_key(data) if key is None else key, process.pid)
@@ -191,7 +201,9 @@ def _make_key(data: Path) -> str:
     return made.stdout.split()[-1]
 
 
-def _start(cores: Cores, data: Path, log: Path, flags: Sequence[str]) -> subprocess.Popen[str]:
+def _start(
+    cores: Cores, data: Path, log: Path, flags: Sequence[str], environment: Mapping[str, str]
+) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "syncd", "serve", "--data", str(data), "--port", "0", *flags]
     # A child inherits the cores of its parent: so its threads are pinned too, from the start.
     own = os.sched_getaffinity(0)
@@ -204,6 +216,7 @@ def _start(cores: Cores, data: Path, log: Path, flags: Sequence[str]) -> subproc
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
+                env=environment,
                 start_new_session=True,  # an interrupt ends the measurement, which ends the server
             )
     finally:

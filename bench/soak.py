@@ -1,18 +1,20 @@
 """Does anything grow that should not, in minutes of mixed traffic?
 
 40 people with two devices each: one talks to others, at 200 messages a second in all, one listens;
-every few seconds a device goes away and comes back to what it missed. Every ten seconds the
-server's memory and the latency of live messages are looked at. The last figures compare the second
-half with the first.
+every few seconds a device goes away and comes back as one that holds nothing. Every ten seconds the
+server's memory, its write-ahead log and the latency of one more pair's messages are looked at. The
+last figures compare the second half with the first.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -23,19 +25,22 @@ from bench.machine import calibration_ms
 from bench.options import Bench
 from bench.peers.syncd_server import ANSWERS, BATCH, Device, Syncd, send_frames
 from bench.processes import Target, resident_kib
-from bench.results import Results
+from bench.results import Latencies, Results
 from syncd import limits
+from syncd.model import AccountId
 
 PEOPLE = 40
 RATE_PER_S = 200
 SAMPLE_S = 10.0
 AWAY_EVERY_S = 3.0
+LIVE_MESSAGES = 200
+"""Of the pair whose latencies are taken, in each sample."""
 
 _FRAMES = 500
 
 
 class _Person:
-    """Somebody's two devices. The listening one of each pair is timed."""
+    """Somebody's two devices: one talks, one listens."""
 
     def __init__(self, service: Syncd, place: int) -> None:
         self._service = service
@@ -54,7 +59,6 @@ class _Person:
 
     async def _listen(self) -> None:
         self.listener = await self._service.open(BATCH, self._listening)
-        self.listener.arrived = []
 
     def say(self) -> None:
         """The next message."""
@@ -80,30 +84,35 @@ async def _soak(target: Target, minutes: float, results: Results) -> None:
         await person.arrive(f"person{(place + 1) % PEOPLE}")
     talking = asyncio.create_task(_talk(people))
     going = asyncio.create_task(_come_and_go(people))
-    resident: list[float] = []
-    latencies: list[float] = []
+    pair = await _Pair.open(service)
+    samples: dict[str, list[float]] = {}
+
+    def note(name: str, figure: float) -> None:
+        samples.setdefault(name, []).append(figure)
+        results.note(name, figure)
+
     with Progress() as progress:
         task = progress.add_task("soak", total=int(minutes * 60 / SAMPLE_S))
         for _ in range(int(minutes * 60 / SAMPLE_S)):
-            before = [len(each.sent) for each in people]
-            await asyncio.sleep(SAMPLE_S)
+            before, begin = sum(len(each.sent) for each in people), perf_counter()
+            seen = await pair.talk(LIVE_MESSAGES)
             progress.advance(task)
+            note("live_p50_ms", seen.p50)
+            note("live_p99_ms", seen.p99)
             if target.pid is not None:
-                resident.append(resident_kib(target.pid) / 1024)
-                results.note("resident_mib", resident[-1])
-            said = sum(len(each.sent) for each in people) - sum(before)
-            results.note("sends_per_s", said / SAMPLE_S)
-            latencies.append(await _round_trip(service))
-            results.note("round_trip_ms", latencies[-1])
+                note("resident_mib", resident_kib(target.pid) / 1024)
+                note("wal_mib", _wal_mib(target.pid))
+            said = sum(len(each.sent) for each in people) - before
+            results.note("sends_per_s", said / (perf_counter() - begin))
     for task_of in (talking, going):
         task_of.cancel()
         with suppress(asyncio.CancelledError):
             await task_of
-    for name, values in (("resident", resident), ("round_trip", latencies)):
-        if len(values) >= 4:
-            half = len(values) // 2
-            ratio = median(values[half:]) / median(values[:half])
-            results.note(f"{name}_growth", ratio, "the second half by the first; 1 is none")
+    for name, values in samples.items():
+        half = len(values) // 2
+        if half >= 2 and (first := median(values[:half])):
+            growth = median(values[half:]) / first
+            results.note(f"{name}_growth", growth, "the second half by the first; 1 is none")
 
 
 async def _talk(people: Sequence[_Person]) -> None:
@@ -122,20 +131,42 @@ async def _come_and_go(people: Sequence[_Person]) -> None:
         await random.choice(people).go_and_come_back()
 
 
-async def _round_trip(service: Syncd) -> float:
-    """The median of some messages to a device of the same load, in milliseconds."""
-    one, other = await service.sender(), await service.sender()
-    sender, receiver = await service.open(ANSWERS, one), await service.open(BATCH, other)
-    frames = send_frames(one.account, [other.account] * 20, each=1)
-    times: list[float] = []
-    for count, (data, _) in enumerate(frames, 1):
-        begin = perf_counter()
-        sender.write(data)
-        await receiver.until(count)
-        times.append((perf_counter() - begin) * 1e3)
-    sender.close()
-    receiver.close()
-    return median(times)
+class _Pair:
+    """Two devices that stay: how long their messages are under way, beside all others."""
+
+    def __init__(self, account: AccountId, peer: AccountId, sender: Device, receiver: Device):
+        self._from, self._to = account, peer
+        self._sender, self._receiver = sender, receiver
+        self._count = 0
+
+    @classmethod
+    async def open(cls, service: Syncd) -> _Pair:
+        """Both devices, of accounts of their own."""
+        one, other = await service.sender(), await service.sender()
+        sender, receiver = await service.open(ANSWERS, one), await service.open(BATCH, other)
+        return cls(one.account, other.account, sender, receiver)
+
+    async def talk(self, messages: int) -> Latencies:
+        """Send so many at even intervals, for as long as a sample takes."""
+        begin = self._count + 1
+        frames = send_frames(self._from, [self._to] * messages, each=1, begin=begin)
+        self._count += messages
+        sent: list[float] = []
+        arrived: list[float] = []
+        self._receiver.arrived = arrived
+        for data, _ in frames:
+            sent.append(perf_counter())
+            self._sender.write(data)
+            await asyncio.sleep(SAMPLE_S / messages)
+        await self._receiver.until(self._count)
+        pairs = zip(sent, arrived, strict=True)
+        return Latencies.of([(arrival - start) * 1e3 for start, arrival in pairs])
+
+
+def _wal_mib(pid: int) -> float:
+    """The size of the write-ahead log that the process holds open."""
+    files = [Path(os.path.realpath(each)) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    return sum(file.stat().st_size for file in set(files) if file.name.endswith("-wal")) / 2**20
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -143,7 +174,7 @@ def main(arguments: Sequence[str]) -> int:
     made = options.parser("soak", __doc__)
     made.add_argument("--minutes", type=float, default=10.0, help="how long (default 10)")
     given = made.parse_args(arguments)
-    minutes = 0.5 if given.quick else given.minutes
+    minutes = 0.7 if given.quick else given.minutes
     results = Results("soak", {"minutes": minutes, "unfolded_mib": limits.UNFOLDED_MIB})
     return options.run(given, partial(_measure, minutes=minutes, results=results))
 
