@@ -243,6 +243,30 @@ async def test_what_a_killed_server_left_in_its_wal_is_checked(tmp_path: Path) -
     assert (report.sound, report.entries) == (True, 26)
 
 
+async def test_a_damaged_journal_is_found_and_the_pages_are_checked_all_the_same(
+    tmp_path: Path,
+) -> None:
+    storage = await open_sqlite(tmp_path / "running")
+    await fill(storage)
+    await send(storage, draft(14, b"only in the journal"))
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for suffix in ("", "-wal"):
+        name = DATABASE_NAME + suffix
+        shutil.copy(tmp_path / "running" / name, killed / name)
+    await storage.close()
+    with closing(sqlite3.connect(killed / DATABASE_NAME, isolation_level=None)) as connection:
+        [last] = connection.execute("SELECT max(number) FROM journal").fetchone()
+        connection.execute("UPDATE journal SET sum = sum + 1 WHERE number = ?", (last,))
+        report = check_file(killed / DATABASE_NAME)
+    assert f"journal: row {last} of the journal is damaged; restore a backup" in [
+        str(each) for each in report.findings
+    ]
+    assert report.logs == 2
+    with pytest.raises(StoreRefused, match="journal"):
+        await open_sqlite(killed)
+
+
 async def test_a_check_beside_a_server_writes_nothing(tmp_path: Path) -> None:
     storage = await open_sqlite(tmp_path)
     await fill(storage)
