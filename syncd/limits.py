@@ -111,7 +111,7 @@ WRITE_STALLED_TIMEOUT_S = 30.0
 ACK_DELAY_S = 0.1
 """A client acks at half a window, or this long after it stored something unacknowledged."""
 
-UNFOLDED_MIB = 96
+UNFOLDED_MIB = 64
 """Of the store's journal, from which on it is folded into pages. The more, the more entries each
 log's page gets at once and the less is written; all of it is in memory, too, three times as large,
 and is read again after a crash, some 40 MiB a second."""

@@ -21,6 +21,7 @@ from syncd.storage.database_file import Progress, read_only
 from syncd.storage.findings import FINDINGS_MAX, UNREADABLE, Report
 from syncd.storage.folding import load as load_journal
 from syncd.storage.queries import load
+from syncd.storage.sent_runs import misnamed
 from syncd.storage.unfolded import LogRow, Unfolded
 
 _SQL = load("sqlite")
@@ -58,6 +59,7 @@ def _check_store(
         "references": lambda: _check_references(connection, report),
         "logs": lambda: _check_logs(contents, report, told, messages),
         "messages": lambda: messages.compare(contents),
+        "runs": lambda: _check_runs(connection, report),
         "devices": lambda: _check_devices(connection, contents, report, messages),
         "cursors": lambda: _check_cursors(connection, contents, report),
         "marks": lambda: _check_marks(connection, contents, report),
@@ -68,7 +70,7 @@ def _check_store(
         for name, part in parts.items():
             try:
                 part()
-            except UNREADABLE as error:
+            except (*UNREADABLE, StorageError) as error:
                 report.add(name, f"not everything can be read: {error}")
     finally:
         messages.close()
@@ -114,6 +116,11 @@ def _check_logs(contents: Contents, report: Report, told: Progress, messages: Me
 
 
 # ------------------------------------------------------------ what speaks of them
+
+
+def _check_runs(connection: sqlite3.Connection, report: Report) -> None:
+    for device, first, last in misnamed(connection):
+        report.add(f"device {device}", f"a run of its messages does not hold {first} to {last}")
 
 
 def _check_devices(

@@ -47,12 +47,16 @@ def check_log(
 
 def _runs(contents: Contents, log: LogRow, walk: _Walk) -> Iterator[Run]:
     """Every run, also one that lies outside of the log."""
-    for fields in contents.pages(log):
+    for arrival, *fields in contents.pages(log):
         try:
-            yield Run.of_row(*fields)
+            run = Run.of_row(*fields)
         except (*UNREADABLE, struct.error) as error:
             walk.find(fields[0], f"its page cannot be read: {error}")
             walk.lose_place(fields[0])
+            continue
+        if run.stamp(run.last).arrival != arrival:
+            walk.find(run.last, "its page names another arrival")
+        yield run
     recent = contents.recent(log)
     if recent is not None:
         yield recent

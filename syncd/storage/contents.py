@@ -92,7 +92,7 @@ class Contents:
             yield tail.run(after)
 
     def pages(self, log: LogRow) -> Iterator[tuple[Any, ...]]:
-        """The rows of a log's pages, whatever they say: what Run.of_row takes."""
+        """The rows of a log's pages, whatever they say: an arrival, and what Run.of_row takes."""
         return self._connection.execute(_SQL["pages_of"], (log.log,))
 
     def recent(self, log: LogRow) -> Run | None:

@@ -29,8 +29,8 @@ from syncd.storage.unfolded import Growth, LogRow, Sending, Tail, Unfolded
 
 _SQL = load_queries("sqlite")
 
-_STEP_BYTES = 1024 * 1024
-"""Of the journal, dropped in one step: some hundred pages of the database."""
+_DROPPED_BYTES = 512
+"""Of the journal, dropped for each entry that a step may fold: more than an entry usually has."""
 
 _ALL = 1 << 62
 
@@ -73,7 +73,7 @@ class Fold:
         elif self._cursors:
             self._fold_cursors(entries_max)
         else:
-            self._drop_rows()
+            self._drop_rows(entries_max * _DROPPED_BYTES)
 
     def _fold_logs(self, entries_max: int) -> None:
         parts = self._next_parts(entries_max)
@@ -210,12 +210,12 @@ class Fold:
         for key in folded:
             del cursors[key]
 
-    def _drop_rows(self) -> None:
+    def _drop_rows(self, bytes_max: int) -> None:
         def write(connection: sqlite3.Connection) -> int | None:
             upto = size = 0
             for number, length in connection.execute(_SQL["oldest_of_journal"], (self._upto,)):
                 upto, size = number, size + length
-                if size > _STEP_BYTES:
+                if size > bytes_max:
                     break
             connection.execute(_SQL["drop_from_journal"], (upto,))
             if upto and upto < self._upto:

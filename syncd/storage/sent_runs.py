@@ -118,8 +118,17 @@ def _is_trimmed(connection: sqlite3.Connection, places: Sequence[int]) -> bool:
 
 
 def every_item(connection: sqlite3.Connection) -> Iterator[tuple[DeviceId, Item]]:
-    """All that is known of all messages, sender by sender."""
+    """All that is known of all messages, run by run."""
     for key, record in connection.execute(_SQL["every_sent"]):
         device = DeviceId(key.hex())
         for item in _decode(record):
             yield device, item
+
+
+def misnamed(connection: sqlite3.Connection) -> Iterator[tuple[DeviceId, int, int]]:
+    """Each run whose row names other numbers than it holds, and is found by them: sender, first,
+    last."""
+    for key, first, last, record in connection.execute(_SQL["every_sent_with_ends"]):
+        items = _decode(record)
+        if not items or (items[0].number, items[-1].number) != (first, last):
+            yield DeviceId(key.hex()), first, last

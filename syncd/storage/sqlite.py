@@ -213,7 +213,8 @@ class SqliteStorage:
         return done
 
     async def _fold(self) -> None:
-        """Fold between commits: a step for each, and somewhat more than they bring."""
+        """Fold between commits: a step for each, of four times what they bring, so that a fold
+        ends long before as much has come again."""
         try:
             fold = await self._run(self._writer, partial(Fold, unfolded=self._unfolded))
             arrived = self._unfolded.arrival
@@ -229,7 +230,7 @@ class SqliteStorage:
 
     def _step(self, fold: Fold, came: int, connection: sqlite3.Connection) -> None:
         self._insist_on_room()
-        fold.step(max(FOLD_STEP_ENTRIES_MIN, 2 * came))
+        fold.step(max(FOLD_STEP_ENTRIES_MIN, 4 * came))
 
     def _insist_on_room(self) -> None:
         if not self._enough_room():

@@ -138,6 +138,7 @@ ALICES = "log = (SELECT log FROM logs WHERE account = 'alice')"
             "UPDATE logs SET head = 16 WHERE log = 2",
             "log bob, entry 16: the same message is entry 8, too",
         ),
+        ("UPDATE logs SET floor = 99", "log alice: its floor 99 and its head 14 cannot be"),
         ("DELETE FROM meta", "cursors: not everything can be read"),
     ],
 )

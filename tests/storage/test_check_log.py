@@ -37,3 +37,11 @@ def test_after_a_fault_the_walk_goes_on(tmp_path: Path) -> None:
         ("log bob, entry 9", "checksum"),
         ("log bob, entry 9", "differs"),
     ]
+
+
+def test_a_page_that_names_another_arrival_is_found(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    with closing(sqlite3.connect(store, isolation_level=None)) as connection:
+        connection.execute("UPDATE pages SET arrival = arrival + 1 WHERE log = 2")
+    found = [str(each) for each in check_file(store).findings]
+    assert found == ["log bob, entry 15: its page names another arrival"]

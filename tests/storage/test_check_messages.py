@@ -35,6 +35,14 @@ from .works import PHONE
         ("DELETE FROM sent", "nothing says that it is message"),
         ("DELETE FROM sent", f"device {PHONE}: its highest number is 13, but 0 is the last"),
         ("UPDATE sent SET record = x'00'", "messages: not everything can be read"),
+        (
+            "UPDATE sent SET last = last - 1",
+            f"device {PHONE}: a run of its messages does not hold 1 to 12",
+        ),
+        (
+            "UPDATE sent SET first = first + 1",
+            f"device {PHONE}: a run of its messages does not hold 2 to 13",
+        ),
     ],
 )
 def test_what_does_not_fit_is_found(tmp_path: Path, script: str, finding: str) -> None:

@@ -222,13 +222,13 @@ def test_what_a_page_says_is_told_as_it_is(store: Store) -> None:
     log = open_log(contents, ALICE)
     recent = contents.recent(log)
     assert recent is not None
-    pieces = [*(Run.of_row(*row) for row in contents.pages(log)), recent]
+    pieces = [*(Run.of_row(*row) for _, *row in contents.pages(log)), recent]
     assert [(run.first, run.last) for run in pieces] == [(1, 2), (3, log.head)]
     store.fold()
     assert contents.recent(log) is None
     store.connection.execute("UPDATE pages SET stamps = x'00' WHERE log = 1 AND last = 2")
     first, *_ = contents.pages(log)
-    assert first[2] == b"\0"
+    assert first[3] == b"\0"
 
 
 def test_an_erased_body_without_its_hash_is_damage(store: Store) -> None:

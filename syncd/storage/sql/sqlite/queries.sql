@@ -78,7 +78,7 @@ INSERT INTO pages (log, last, arrival, before, stamps, entries) VALUES (?, ?, ?,
 SELECT last, before, stamps, entries, log FROM pages WHERE log = ? AND last > ? ORDER BY last;
 
 -- name: pages_of
-SELECT last, before, stamps, entries, log FROM pages WHERE log = ? ORDER BY last;
+SELECT arrival, last, before, stamps, entries, log FROM pages WHERE log = ? ORDER BY last;
 
 -- name: page_at
 -- The page that holds an entry, if any does: it may begin behind it.
@@ -117,6 +117,9 @@ SELECT last, record FROM sent WHERE sender = ? ORDER BY last DESC;
 
 -- name: every_sent
 SELECT sender, record FROM sent ORDER BY run;
+
+-- name: every_sent_with_ends
+SELECT sender, first, last, record FROM sent ORDER BY run;
 
 -- name: sent_oldest
 SELECT run, last, record FROM sent WHERE sender = ? ORDER BY last LIMIT ?;
