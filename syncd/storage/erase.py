@@ -41,7 +41,7 @@ def erase_body(connection: sqlite3.Connection, account: AccountId, seq: Seq) -> 
 
 def _erase(connection: sqlite3.Connection, account: AccountId, seq: Seq) -> int:
     contents = Contents(connection, Unfolded())
-    log = contents.log(account)
+    log = contents.own_log(account)
     try:
         entry = None if log is None else contents.entry(log, seq)
         if log is None or entry is None:
@@ -106,7 +106,7 @@ def _find_edits(
     connection: sqlite3.Connection, account: AccountId, seq: Seq
 ) -> dict[Seq, Identity]:
     contents = Contents(connection, Unfolded())
-    log = contents.log(account)
+    log = contents.own_log(account)
     edited = None if log is None else contents.entry(log, seq)
     if log is None or edited is None:
         raise KeyError(account, seq)

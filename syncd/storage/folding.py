@@ -117,6 +117,7 @@ class Fold:
     def _take_off(self, part: _Part) -> None:
         """Pages hold this part now."""
         unfolded, tail = self._unfolded, part.tail
+        unfolded.steps += 1
         kept = unfolded.erased.get(tail.log, {})
         for seq in part.erased:
             del kept[seq]
@@ -157,6 +158,7 @@ class Fold:
             return [connection.execute(_SQL["device_id"], each[:1]).fetchone() for each in folded]
 
         rows = transact(self._connection, write)
+        self._unfolded.steps += 1
         for (device, sent, others), row in zip(folded, rows, strict=True):
             sending = sendings[device]
             for item in sent:
@@ -192,6 +194,7 @@ class Fold:
             if device in sendings
         ]
         transact(self._connection, lambda within: within.executemany(_SQL["count_sent"], rows))
+        self._unfolded.steps += 1
         del self._counting[-devices_max:]
         for _, _, device in counting:
             del self._uncounted[device]
@@ -207,6 +210,7 @@ class Fold:
         folded = [key for key in keys if key in cursors]
         rows = [(key, *cursors[key]) for key in folded]
         transact(self._connection, lambda within: within.executemany(_SQL["save_cursor"], rows))
+        self._unfolded.steps += 1
         for key in folded:
             del cursors[key]
 

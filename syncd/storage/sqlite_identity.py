@@ -57,7 +57,7 @@ def device_by_token(
     def read(within: sqlite3.Connection) -> list[Device]:
         return _seen(Contents(within, unfolded), within, scope, ("device_by_token", token_hash))
 
-    found = snapshot(connection, read)
+    found = _steady(connection, unfolded, read)
     return found[0] if found else None
 
 
@@ -69,7 +69,7 @@ def devices(
         log = contents.log(account)
         return [] if log is None else _seen(contents, within, scope, ("devices", log.account))
 
-    return snapshot(connection, read)
+    return _steady(connection, unfolded, read)
 
 
 def change_credential(
@@ -111,6 +111,19 @@ def _insist(
         connection.execute(_SQL[query], parameters)
     except sqlite3.IntegrityError as error:
         raise KeyError(key) from error
+
+
+def _steady(
+    connection: sqlite3.Connection,
+    unfolded: Unfolded,
+    read: Callable[[sqlite3.Connection], list[Device]],
+) -> list[Device]:
+    """Read a snapshot beside what a fold may be moving into it; once more where it did."""
+    while True:
+        steps = unfolded.steps
+        found = snapshot(connection, read)
+        if unfolded.steps == steps:
+            return found
 
 
 def _seen(

@@ -143,6 +143,9 @@ class Unfolded:
         self.arrival = 0
         self.bytes = 0
         """Of the journal."""
+        self.steps = 0
+        """Counts what folds take away, before they do: whoever reads rows beside this while the
+        count changes may have seen neither the old place nor the new one."""
         self.folds = 0
         """How many folds came to their end."""
         self.tails: dict[AccountId, Tail] = {}
