@@ -54,7 +54,7 @@ class Line(asyncio.Protocol):
 
     def take(self, data: bytes) -> int:
         """How many answers `data`, the next piece of the stream, completes."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: only a peer's own line can tell
 
     def write(self, data: bytes) -> None:
         """Send now."""

@@ -43,7 +43,7 @@ class Moment:
 
     def sentence(self, cast: Cast) -> str:
         """The moment in words, without a full stop."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each kind of moment has its own words
 
     def _saved_words(self) -> str:
         return f"; the stored cursor moves to {self.saved[1]}" if self.saved else ""

@@ -96,6 +96,7 @@ class _Loader(SourceFileLoader):
         source = self.get_data(self.path).decode("utf-8")
         return self.source_to_code(changed(self._bug, source).encode(), self.path)
 
+    # Called with a source file's bytes alone; the base is static, and takes syntax trees, too.
     def source_to_code(  # type: ignore[override]
         self, data: ReadableBuffer, path: str, *, _optimize: int = -1
     ) -> CodeType:
