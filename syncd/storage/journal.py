@@ -16,10 +16,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple
-from zlib import crc32
 
 import msgspec
 
+from syncd.checksum import crc32
 from syncd.model import DeviceId, Epoch, Seq
 from syncd.storage import Damaged
 from syncd.storage.queries import load

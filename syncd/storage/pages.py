@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from typing import NamedTuple
-from zlib import crc32
 
 from syncd import checksum
 from syncd.heading import ERASED
@@ -82,7 +81,7 @@ class Run:
         """What its row says in `before`: above the checksum, which log and which seqs the entries
         belong to. A flipped bit in a key, of the row or of an index, would have them served as
         others, or to others."""
-        return crc32(b"%d %d %d" % (log, self.first, self.last)) >> 1 << 32 | self.before
+        return checksum.crc32(b"%d %d %d" % (log, self.first, self.last)) >> 1 << 32 | self.before
 
     @property
     def last(self) -> Seq:
