@@ -11,6 +11,8 @@ shown, as the chain of a position: enough to tell two pasts apart, opaque to cli
 from __future__ import annotations
 
 from hashlib import blake2b
+from struct import Struct
+from typing import Any
 
 from syncd.model import CHAIN_BYTES, Chain, Link, Seq
 
@@ -18,23 +20,26 @@ LINK_BYTES = 32
 GENESIS = Link(bytes(LINK_BYTES))
 """The link before the first entry of every log."""
 
-
-_UNBEGUN = blake2b(digest_size=LINK_BYTES)
-"""To be copied: that takes two thirds of the time of a new one."""
+# Every message passes here: a copy takes two thirds of the time of a new hash, and a digest that is
+# a Link without being called one saves a tenth of a link.
+_begun: Any = blake2b(digest_size=LINK_BYTES).copy
+_place = Struct(f">{LINK_BYTES}sQ").pack
 
 
 def hash_of(body: bytes) -> bytes:
     """The 32 bytes by which a body enters the chain."""
-    hashing = _UNBEGUN.copy()
+    hashing = _begun()
     hashing.update(body)
-    return hashing.digest()
+    digest: bytes = hashing.digest()
+    return digest
 
 
 def link(previous: Link, seq: Seq, header: bytes, body_hash: bytes) -> Link:
     """The link of the entry at `seq`, whose predecessor's link is `previous`."""
-    hashing = _UNBEGUN.copy()
-    hashing.update(b"".join((previous, seq.to_bytes(8, "big"), header, body_hash)))
-    return Link(hashing.digest())
+    hashing = _begun()
+    hashing.update(_place(previous, seq) + header + body_hash)
+    digest: Link = hashing.digest()
+    return digest
 
 
 def shown(full: Link) -> Chain:

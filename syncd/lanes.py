@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from syncd.errors import Refusal
@@ -41,7 +41,7 @@ class Waiting:
     ) -> None:
         self.lane, self.piece, self.take = lane, submission, take
         self.account = submission.drafts[0].account
-        self.weight = sum([_weight(draft.record) for draft in submission.drafts])
+        self.weight = _weight([draft.record for draft in submission.drafts])
         self.wide = False
         """Whether the piece holds messages to groups."""
         self._fan_outs = fan_outs
@@ -77,7 +77,7 @@ class Publishing:
 
     def __init__(self, publication: Publication, take: PublicationTaker, fan_outs: FanOuts) -> None:
         self.publication, self.take = publication, take
-        self.weight = _weight(publication.record)
+        self.weight = _weight([publication.record])
         self._fan_outs = fan_outs
 
     def cut(self, entries_max: int) -> int:
@@ -85,5 +85,6 @@ class Publishing:
         return 1 if one_log else self._fan_outs.of(self.publication.intent)
 
 
-def _weight(record: Record) -> int:
-    return len(record.header) + len(record.body) + _OBJECT_BYTES
+def _weight(records: Sequence[Record]) -> int:
+    held = sum([len(record.header) + len(record.body) for record in records])
+    return held + len(records) * _OBJECT_BYTES

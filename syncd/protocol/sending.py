@@ -7,7 +7,6 @@ accepted message must reach the log, where its number is known.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from syncd import errors
 from syncd.errors import Refusal
@@ -16,7 +15,6 @@ from syncd.membership import read_change
 from syncd.model import (
     Accepted,
     AccountId,
-    ConversationId,
     DeviceId,
     Draft,
     Intent,
@@ -33,11 +31,8 @@ from syncd.wire.frames import Answers, Message, RefusedField, Send
 
 _KINDS = {int(kind): kind for kind in Kind}
 """Looking a kind up takes a tenth of the time that making one takes."""
-_MESSAGE, _SYSTEM = Kind.MESSAGE, Kind.SYSTEM
-_WITHOUT_TARGET = frozenset({_MESSAGE, _SYSTEM})
-
-_CONVERSATIONS_REMEMBERED_MAX = 65_536
-"""About 20 MiB at most; more of them at a time cost a third of a microsecond each."""
+_SYSTEM = Kind.SYSTEM
+_WITHOUT_TARGET = frozenset({Kind.MESSAGE, _SYSTEM})
 
 
 class Sending:
@@ -129,13 +124,10 @@ def intent_of(message: Message) -> Intent | Refusal:
     if len(message.body) > BODY_BYTES_MAX:
         return errors.TOO_LARGE
     conversation = message.conversation
-    plain = _plain(conversation)
-    if plain is None:
+    if members_of_direct(conversation) is None and not is_group(conversation):
         return errors.UNKNOWN_CONVERSATION
     if (message.target is None) is not (kind in _WITHOUT_TARGET):
         return errors.WRONG_TARGET
-    if kind is _MESSAGE:
-        return plain
     if kind is not _SYSTEM:
         return Intent(kind, conversation, message.target)
     if is_direct(conversation):
@@ -144,13 +136,6 @@ def intent_of(message: Message) -> Intent | Refusal:
         return Intent(kind, conversation, None, read_change(message.body))
     except ValueError:
         return errors.BAD_CHANGE
-
-
-@lru_cache(_CONVERSATIONS_REMEMBERED_MAX)
-def _plain(conversation: ConversationId) -> Intent | None:
-    """What a message of kind MESSAGE there is meant to do; None where this is no conversation."""
-    known = is_group(conversation) or members_of_direct(conversation) is not None
-    return Intent(_MESSAGE, conversation) if known else None
 
 
 def answers(outcomes: Sequence[Outcome]) -> Answers:

@@ -11,7 +11,6 @@ from syncd.model import Chain, Epoch
 from syncd.storage import unfolded as module
 from syncd.storage.journal import FORMAT, Appended, Cursor, Message
 from syncd.storage.pages import STAMP, Entry, Run, Stamp
-from syncd.storage.sqlite_book import extend
 from syncd.storage.unfolded import Growth, LogRow, Tail, Unfolded, higher, patched
 
 from .works import ALICE, BOB, PHONE, PSEUDO, encoded, record
@@ -31,9 +30,7 @@ def grow(row: LogRow, *numbers: int) -> Growth:
     growth = Growth(row)
     for number in numbers:
         made = record(number)
-        entry = made.header + made.body
-        growth.stamps.append(extend(row, made.header, made.body_hash, entry, 100 + number))
-        growth.entries.append(entry)
+        growth.append(made.header, made.body_hash, made.header + made.body, 100 + number)
     return growth
 
 
