@@ -36,16 +36,16 @@ class Contents:
 
     def log(self, account: AccountId) -> LogRow | None:
         """The log that takes what is addressed to an account, which may be an alias."""
-        try:
-            return self._logs[account]
-        except KeyError:
-            found = self._unfolded.rows.get(account) or self._find(account)
-            if found is not None and found.merged_into is not None:
-                self._logs[account] = None  # a damaged store may lead in a circle: it ends here
-                [name] = self._connection.execute(_SQL["log_by_number"], (found.merged_into,))
-                found = self.log(LogRow(*name).account)
-            self._logs[account] = found
+        found = self._logs.get(account)
+        if found is not None or account in self._logs:
             return found
+        found = self._unfolded.rows.get(account) or self._find(account)
+        if found is not None and found.merged_into is not None:
+            self._logs[account] = None  # a damaged store may lead in a circle: it ends here
+            [name] = self._connection.execute(_SQL["log_by_number"], (found.merged_into,))
+            found = self.log(LogRow(*name).account)
+        self._logs[account] = found
+        return found
 
     def _find(self, account: AccountId) -> LogRow | None:
         row = self._connection.execute(_SQL["log"], (account,)).fetchone()

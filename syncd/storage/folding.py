@@ -23,7 +23,6 @@ from syncd.storage.journal import Appended
 from syncd.storage.pages import add_run, keep_body_hash
 from syncd.storage.queries import load as load_queries
 from syncd.storage.sent_runs import Item, add_items
-from syncd.storage.sqlite_book import extend
 from syncd.storage.transaction import damaged, transact
 from syncd.storage.unfolded import Growth, LogRow, Sending, Tail, Unfolded
 
@@ -335,8 +334,7 @@ class _Reading:
                     continue
                 if seq != row.head + 1:
                     raise damaged(row.account, f"the journal does not hold entry {row.head + 1}")
-                growth.stamps.append(extend(row, header, body_hash, entry, arrival))
-                growth.entries.append(entry)
+                growth.append(header, body_hash, entry, arrival)
         sent = [self._sent_by(device) for device in appended.senders]
         rest = [
             message

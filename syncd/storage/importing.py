@@ -19,7 +19,6 @@ from syncd.storage.cursors import cursor_key
 from syncd.storage.pages import add_run, keep_body_hash
 from syncd.storage.queries import load
 from syncd.storage.sent_runs import Item, add_items
-from syncd.storage.sqlite_book import extend
 from syncd.storage.transaction import transact
 from syncd.storage.transfer import (
     DeviceRecord,
@@ -30,7 +29,7 @@ from syncd.storage.transfer import (
     TransferRefused,
     records,
 )
-from syncd.storage.unfolded import LogRow, Unfolded
+from syncd.storage.unfolded import Growth, LogRow, Unfolded
 
 _SQL = load("sqlite")
 
@@ -129,18 +128,16 @@ class _Taking:
 
     def add_entries(self, chunk: Entries) -> None:
         log = self._log
-        start = (log.head + 1, log.head_sum)
-        stamps, entries = [], []
+        growth = Growth(log)
         for seq, header, body_hash, body in chunk.entries:
             self._arrival += 1
-            entry = header + body
-            stamps.append(extend(log, header, body_hash, entry, self._arrival))
-            entries.append(entry)
+            growth.append(header, body_hash, header + body, self._arrival)
             identity = heading.unpack(header).identity
             self._copies.setdefault(identity.device, []).append((identity.number, seq))
             if body == heading.ERASED:
                 keep_body_hash(self._connection, log.log, seq, body_hash)
-        add_run(self._connection, log.log, start, stamps, entries)
+        start = (growth.before[0] + 1, growth.before[2])
+        add_run(self._connection, log.log, start, growth.stamps, growth.entries)
         for device, places in self._copies.items():
             items = [Item(number, b"", (log.log, seq)) for number, seq in sorted(places)]
             add_items(self._connection, device, items)

@@ -6,15 +6,14 @@ writes down what was newly accepted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from syncd import errors
 from syncd.limits import REMEMBERED_MESSAGES
 from syncd.model import Accepted, Draft, Outcome, Refused, Seq
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """An accepted message: its seq in the sender's log, and the hash of its content."""
 
     seq: Seq

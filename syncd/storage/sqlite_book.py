@@ -7,13 +7,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from zlib import crc32
 
-from syncd import chain
 from syncd.heading import ERASED
 from syncd.membership import Members, Role
 from syncd.model import (
-    CHAIN_BYTES,
     AccountId,
     ConversationId,
     DeviceId,
@@ -25,14 +22,13 @@ from syncd.model import (
 from syncd.storage import journal
 from syncd.storage.contents import Contents
 from syncd.storage.journal import Appended, Cursor, Message
-from syncd.storage.pages import STAMP, Entry, Run
+from syncd.storage.pages import Entry, Run
 from syncd.storage.queries import load
 from syncd.storage.rules import Found, Ruling
 from syncd.storage.sent_runs import Item
 from syncd.storage.unfolded import Growth, LogRow, Unfolded, patched
 
 _SQL = load("sqlite")
-_stamp = STAMP.pack
 
 
 @dataclass(slots=True)
@@ -50,7 +46,8 @@ class SqliteBook(Contents):
     def __init__(self, connection: sqlite3.Connection, unfolded: Unfolded) -> None:
         super().__init__(connection, unfolded)
         self._groups: dict[ConversationId, _Group] = {}
-        self._growths: dict[int, Growth] = {}
+        self._growths: dict[AccountId, Growth] = {}
+        """By the name of the log itself, never by an alias."""
         self._appended = Appended(journal.FORMAT, unfolded.arrival + 1, [], [], [])
         self._senders: dict[DeviceId, int] = {}
         self._items: dict[tuple[DeviceId, int], list[Item]] | None = None
@@ -68,7 +65,7 @@ class SqliteBook(Contents):
     # ------------------------------------------------------------ what the rules ask
 
     def home(self, account: AccountId) -> AccountId | None:
-        log = self.log(account)
+        log = self._logs.get(account) or self.log(account)
         return None if log is None else log.account
 
     def members_of(self, conversation: ConversationId) -> Members | None:
@@ -91,13 +88,13 @@ class SqliteBook(Contents):
         for run in super().runs(log, after):
             yield run
             after = run.last
-        growth = self._growths.get(log.log)
+        growth = self._growths.get(log.account)
         if growth is not None and after < growth.row.head:
             head, _, checked = growth.before
             yield Run(head + 1, checked, *growth.joined()).after(after)
 
     def entry(self, log: LogRow, seq: Seq) -> Entry | None:
-        growth = self._growths.get(log.log)
+        growth = self._growths.get(log.account)
         if growth is None:
             return super().entry(log, seq)
         place = seq - (growth.row.head + 1 - len(growth.entries))
@@ -159,12 +156,13 @@ class SqliteBook(Contents):
     ) -> Seq:
         """Append to every log that the ruling names; the seq in the first one's. content: of a
         message that its device may send again."""
-        entry = record.header + record.body
+        header, body_hash = record.header, record.body_hash
+        entry = header + record.body
         places: list[int] = []
         for account in ruling.logs:
-            log = self.log(account)
-            assert log is not None, "rulings name accounts that exist"
-            places += log.log, self._append(log, record, entry)
+            growth = self._growths.get(account) or self._growth(account)
+            self.arrival = arrival = self.arrival + 1
+            places += growth.row.log, growth.append(header, body_hash, entry, arrival)
         self._note(identity, content, record, entry, tuple(places))
         if len(places) > 4:
             self.fan_outs[intent.conversation] = len(places) // 2
@@ -182,19 +180,19 @@ class SqliteBook(Contents):
         if log is None:
             raise KeyError(account)
         entry = record.header + record.body
-        seq = self._append(log, record, entry)
+        growth = self._growths.get(log.account) or self._growth(log.account)
+        self.arrival += 1
+        seq = growth.append(record.header, record.body_hash, entry, self.arrival)
         self._note((identity.device, identity.number), b"", record, entry, (log.log, seq))
         return seq
 
-    def _append(self, log: LogRow, record: Record, entry: bytes) -> Seq:
-        growth = self._growths.get(log.log)
-        if growth is None:
-            growth = self._growths[log.log] = Growth(log)
-        self.arrival += 1
-        row = growth.row
-        growth.stamps.append(extend(row, record.header, record.body_hash, entry, self.arrival))
-        growth.entries.append(entry)
-        return row.head
+    def _growth(self, account: AccountId) -> Growth:
+        """Of a log that nothing was appended to yet; account: its own name."""
+        log = self.log(account)
+        assert log is not None, "rulings name accounts that exist"
+        assert log.account == account, "rulings name logs, never aliases"
+        growth = self._growths[account] = Growth(log)
+        return growth
 
     def _note(
         self,
@@ -254,12 +252,3 @@ class SqliteBook(Contents):
         """What was written is durable: from now on everybody may see it."""
         self._unfolded.bytes += self._written
         self._unfolded.take(self._growths.values(), self._appended)
-
-
-def extend(log: LogRow, header: bytes, body_hash: bytes, entry: bytes, arrival: int) -> bytes:
-    """Let the log end with one more entry; the entry's stamp."""
-    log.head += 1
-    log.head_link = link = chain.link(log.head_link, log.head, header, body_hash)
-    log.head_sum = checked = crc32(entry, log.head_sum)
-    shown = link[:CHAIN_BYTES]
-    return _stamp(shown, checked ^ crc32(shown), arrival, len(entry), len(header))

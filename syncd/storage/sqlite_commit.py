@@ -88,6 +88,8 @@ class _Sender:
     instance: str | None
     revoked: int
     ended: str | None
+    refusing: Refusal | None = None
+    """What everything hears that follows a message which shall be sent again."""
     recalled: bool = False
     """Whether the stored answers were read: only a number that is not new asks for them."""
 
@@ -113,7 +115,6 @@ class _Commit:
         self._book = book
         self._damages: list[str] = []
         self._senders: dict[DeviceId, _Sender | None] = {}
-        self._refusing: dict[DeviceId, Refusal] = {}
         self._publications: dict[tuple[str, str], _Published] = {}
         self._opened: dict[DeviceId, _Sender] = {}
         self._confirmed: dict[str, tuple[Epoch, Seq]] = {}
@@ -187,19 +188,12 @@ class _Commit:
             return Superseded(None)
         if submission.generation != sender.generation:
             return Superseded(sender.instance)
-        return tuple([self._answer(sender, draft) for draft in submission.drafts])
-
-    def _answer(self, sender: _Sender, draft: Draft) -> Outcome:
-        refusing = self._refusing.get(sender.device)
-        if refusing is not None:
-            return Refused(draft.number, refusing)
-        outcome = self._judge(sender, draft)
-        if isinstance(outcome, Refused) and outcome.refusal.reconnect:
-            self._refusing[sender.device] = outcome.refusal
-        return outcome
+        return tuple([self._judge(sender, draft) for draft in submission.drafts])
 
     def _judge(self, sender: _Sender, draft: Draft) -> Outcome:
         account, number = sender.account, draft.number
+        if sender.refusing is not None:
+            return Refused(number, sender.refusing)
         assert draft.account == account, "a device speaks for its account"
         if number <= sender.remembered.highest:
             if not sender.recalled:
@@ -209,6 +203,8 @@ class _Commit:
                 return known
         ruling = draft.refusal or rule(draft.intent, account, self._book)
         if isinstance(ruling, Refusal):
+            if ruling.reconnect:
+                sender.refusing = ruling
             return Refused(number, ruling)
         seq = self._book.carry_out(
             ruling, draft.intent, draft.record, (draft.device, number), draft.content

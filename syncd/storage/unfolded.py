@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from syncd import checksum
-from syncd.model import AccountId, DeviceId, Epoch, Link, Seq
+from syncd import chain, checksum
+from syncd.checksum import crc32
+from syncd.model import CHAIN_BYTES, AccountId, DeviceId, Epoch, Link, Seq
 from syncd.storage.journal import Appended, Message
 from syncd.storage.pages import STAMP, Entry, Run, Stamp
 
 _ROWS_MAX = 100_000
 """Rows of logs that are remembered: a quarter of a KiB each."""
+
+_stamp = STAMP.pack
 
 
 @dataclass(slots=True)
@@ -125,6 +128,17 @@ class Growth:
         self.before = (row.head, row.head_link, row.head_sum)
         self.entries: list[bytes] = []
         self.stamps: list[bytes] = []
+
+    def append(self, header: bytes, body_hash: bytes, entry: bytes, arrival: int) -> Seq:
+        """Let the log end with one more entry, whose seq is told."""
+        row = self.row
+        row.head = seq = row.head + 1
+        row.head_link = link = chain.link(row.head_link, seq, header, body_hash)
+        row.head_sum = checked = crc32(entry, row.head_sum)
+        shown = link[:CHAIN_BYTES]
+        self.stamps.append(_stamp(shown, checked ^ crc32(shown), arrival, len(entry), len(header)))
+        self.entries.append(entry)
+        return seq
 
     def joined(self) -> tuple[bytes, bytes]:
         """Its stamps, and its entries, back to back."""
