@@ -67,11 +67,11 @@ def test_a_tail_begins_where_the_pages_end() -> None:
 
 
 @given(
-    count=st.integers(1, 6),
+    count=st.integers(1, 6) | st.integers(60, 200),
     head=st.integers(0, 3),
-    skipped=st.integers(0, 5),
-    upto=st.integers(1, 6),
-    bytes_max=st.integers(0, 120),
+    skipped=st.integers(0, 140),
+    upto=st.integers(1, 200),
+    bytes_max=st.integers(0, 120) | st.integers(0, 5000),
 )
 def test_some_of_a_tail_is_what_fits(
     count: int, head: int, skipped: int, upto: int, bytes_max: int
