@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -129,7 +128,7 @@ class Committer:
         self._met = False
         self._company_until = 0.0
         self._waiting_bytes = 0
-        self._waiting_bytes_of: Counter[str] = Counter()
+        self._waiting_bytes_of: dict[str, int] = {}
         self._wanted = asyncio.Event()
         self._cursor_timer: asyncio.TimerHandle | None = None
         self._cursors_due = False
@@ -140,7 +139,7 @@ class Committer:
         more."""
         return (
             self._waiting_bytes > COMMITTER_CROWDED_BYTES
-            or self._waiting_bytes_of[account] > COMMITTER_ACCOUNT_CROWDED_BYTES
+            or self._waiting_bytes_of.get(account, 0) > COMMITTER_ACCOUNT_CROWDED_BYTES
         )
 
     # -------------------------------------------------------- what sessions ask for
@@ -208,7 +207,8 @@ class Committer:
 
     def _line_up(self, party: str, waiting: Waiting | Publishing) -> None:
         self._waiting_bytes += waiting.weight
-        self._waiting_bytes_of[party] += waiting.weight
+        before = self._waiting_bytes_of.get(party, 0)
+        self._waiting_bytes_of[party] = before + waiting.weight
         self._meet(party)
         self._turns.add(party, waiting)
         self._wanted.set()
@@ -339,9 +339,9 @@ class Committer:
         if not waiting.finished:
             return
         self._waiting_bytes -= waiting.weight
-        self._waiting_bytes_of[party] -= waiting.weight
-        if not self._waiting_bytes_of[party]:
-            del self._waiting_bytes_of[party]
+        left = self._waiting_bytes_of.pop(party) - waiting.weight
+        if left:
+            self._waiting_bytes_of[party] = left
 
     def _refuse_one(self, waiting: Waiting, refusal: Refusal) -> None:
         self._dismiss(waiting.account, waiting)

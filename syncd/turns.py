@@ -38,7 +38,11 @@ class Turns(Generic[Item]):
 
     def add(self, party: str, item: Item) -> None:
         """Put an item at the end of its party's line. It is not finished."""
-        self._lines.setdefault(party, deque()).append(item)
+        line = self._lines.get(party)
+        if line is None:
+            self._lines[party] = deque((item,))
+        else:
+            line.append(item)
 
     def round(self, entries_max: int, share_max: int) -> list[Item]:
         """Whatever one turn of each party takes, while room is left; each item was cut once.
