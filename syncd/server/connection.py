@@ -47,7 +47,7 @@ from syncd.reader import Reader
 from syncd.recording.journal import Journal
 from syncd.recording.tape import Tape
 from syncd.server.deadlines import Deadlines
-from syncd.server.flushing import Flushing, framed
+from syncd.server.flushing import Batches, Flushing, framed
 from syncd.server.signals import Signals
 from syncd.server.throttle import Stranger, Throttle
 from syncd.wakeups import Wakeups
@@ -83,6 +83,7 @@ class Backstage:
     """How old a message may be that its author recalls; 0 for any age."""
     journal: Journal | None = None
     flushing: Flushing = field(default_factory=Flushing)
+    batches: Batches = field(default_factory=Batches)
 
 
 class Connection:
@@ -288,8 +289,7 @@ class Connection:
     def _deliver(self, command: commands.Deliver) -> None:
         page = command.page
         self._backstage.throttle.delivered(self.session.account, len(page.entries))
-        batch = self._codec.batch(command.prev, page.to, page.entries, page.chain, page.head)
-        self._write(batch, self._opcode)
+        self._hand_over(self._backstage.batches.frame(self._codec, command.prev, page))
 
     def _reply(self, command: commands.Reply) -> None:
         write = self._hold if isinstance(command.frame, Answers) else self._write

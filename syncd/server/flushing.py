@@ -1,4 +1,4 @@
-"""What a server says in the frames of RFC 6455, and answers that wait for the echo behind them."""
+"""What a server says in the frames of RFC 6455: batches, and answers that wait for their echo."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import asyncio
 from typing import Protocol
 
 from aiohttp import WSMsgType
+
+from syncd.model import Page, Seq
+from syncd.wire.codec import Codec
 
 _FINAL = 0x80
 _SHORT_MAX = 125
@@ -20,6 +23,24 @@ def framed(data: bytes, opcode: WSMsgType) -> bytes:
     if length < 1 << 16:
         return bytes((_FINAL | opcode, _TWO_BYTES)) + length.to_bytes(2, "big") + data
     return bytes((_FINAL | opcode, _EIGHT_BYTES)) + length.to_bytes(8, "big") + data
+
+
+class Batches:
+    """Makes the frames of batches. The devices of an account, which are told one after the other,
+    ask for the same page and get the same bytes."""
+
+    def __init__(self) -> None:
+        self._made: tuple[Codec, Seq, Page] | None = None
+        self._frame = b""
+
+    def frame(self, codec: Codec, prev: Seq, page: Page) -> bytes:
+        """The frame of the batch that follows `prev` and holds the page's entries, at least one."""
+        made = self._made
+        if made is None or made[2] is not page or made[0] is not codec or made[1] != prev:
+            batch = codec.batch(prev, page.to, page.entries, page.chain, page.head)
+            self._frame = framed(batch, WSMsgType.BINARY if codec.binary else WSMsgType.TEXT)
+            self._made = codec, prev, page
+        return self._frame
 
 
 class Line(Protocol):
