@@ -173,7 +173,7 @@ class Connection:
                 self._tape.note(self.session, event, wanted)
             for command in wanted:
                 DEEDS[type(command)](self, command)
-            if wanted and isinstance(event, events.Ended):
+            if type(event) is events.Ended and wanted:
                 self._loop.call_later(ENDED_GRACE_S, self._cut_off)
         except Exception:
             log.exception("! %r failed at %s", self.session, type(event).__name__)

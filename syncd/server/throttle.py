@@ -81,6 +81,7 @@ class Throttle:
     def __init__(self, rates: Rates, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock: Final = clock
         account, address, key = rates.account, rates.address, rates.key
+        self._counts: Final = account > 0
         self._messages: Allowances[AccountId] = Allowances(
             account, account * limits.ACCOUNT_BURST_S, limits.ACCOUNT_DEBT_S_MAX
         )
@@ -121,23 +122,27 @@ class Throttle:
 
     def received(self, account: AccountId, size: int) -> None:
         """A frame of so many bytes came from a device of the account."""
-        self._messages.charge(account, _FRAME_TOKENS + size / _TOKEN_BYTES, self._clock())
+        if self._counts:
+            self._messages.charge(account, _FRAME_TOKENS + size / _TOKEN_BYTES, self._clock())
 
     def submitted(self, account: AccountId, messages: int) -> None:
         """It held so many messages."""
-        self._messages.charge(account, messages, self._clock())
+        if self._counts:
+            self._messages.charge(account, messages, self._clock())
 
     def delivered(self, account: AccountId, size: int) -> None:
         """So many bytes of its log are on their way to one of its devices."""
-        self._messages.charge(account, size / _TOKEN_DELIVERED_BYTES, self._clock())
+        if self._counts:
+            self._messages.charge(account, size / _TOKEN_DELIVERED_BYTES, self._clock())
 
     def fanned_out(self, account: AccountId, entries: int) -> None:
         """So many entries were written beside the two of any direct message."""
-        self._messages.charge(account, entries / _TOKEN_ENTRIES, self._clock())
+        if self._counts:
+            self._messages.charge(account, entries / _TOKEN_ENTRIES, self._clock())
 
     def exhausted(self, account: AccountId) -> bool:
         """Whether the account's sockets should not be read from."""
-        return self._messages.exhausted(account, self._clock())
+        return self._counts and self._messages.exhausted(account, self._clock())
 
     # ------------------------------------------------------------ requests
 
