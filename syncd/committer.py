@@ -22,6 +22,7 @@ from syncd.lanes import Lane as Lane
 from syncd.lanes import OutcomeTaker, Publishing, Waiting
 from syncd.limits import (
     COMMIT_ENTRIES_MAX,
+    COMMIT_OPENINGS_MAX,
     COMMIT_SHARE_ENTRIES_MAX,
     COMMITTER_ACCOUNT_CROWDED_BYTES,
     COMMITTER_CROWDED_BYTES,
@@ -284,6 +285,8 @@ class Committer:
 
     def _gather(self) -> _Gathered:
         gathered, self._next = self._next, _Gathered()
+        self._next.openings = gathered.openings[COMMIT_OPENINGS_MAX:]
+        del gathered.openings[COMMIT_OPENINGS_MAX:]
         if self._cursor_timer is not None:
             self._cursor_timer.cancel()
             self._cursor_timer = None

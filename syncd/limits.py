@@ -133,6 +133,14 @@ COMMIT_SHARE_ENTRIES_MAX = 256
 """Of these for one account while others send, too: so that whoever sends next waits for some
 milliseconds of a flood, and a flood still pays few fsyncs. One message may take more."""
 
+COMMIT_OPENINGS_MAX = 8
+"""Devices that one transaction lets in, while more of them wait for the next one: all steps after
+it are taken for all of them at a time, and whoever is connected waits that long."""
+
+ACCEPTED_AT_ONCE = 8
+"""Connections that are accepted before the loop turns to what else there is: for that reason,
+too."""
+
 COMPANY_S = 1.0
 """So long after a second account sent anything, nobody is taken to be alone: people who write to
 each other pause longer than a transaction takes."""

@@ -195,6 +195,26 @@ async def test_what_comes_during_a_commit_goes_into_the_next_one() -> None:
         assert (len(second.openings), len(second.publications)) == (1, 1)
 
 
+async def test_a_crowd_is_let_in_by_turns_and_in_order() -> None:
+    storage = GatedStorage()
+    async with working(storage) as office:
+        storage.gate.clear()
+        office.open()
+        await office.until(lambda: len(storage.works) == 1)
+        most = limits.COMMIT_OPENINGS_MAX
+        crowd = [device_id(f"stranger {place}") for place in range(3)] + [LAPTOP] * most
+        for device in crowd:
+            office.open(device)
+        office.send(submission(1))
+        storage.gate.set()
+        await office.until(lambda: office.has_answered(most + 5))
+        _, second, third = storage.works
+        asked = [request.device for work in (second, third) for request in work.openings]
+        assert asked == crowd
+        assert (len(second.openings), len(third.openings)) == (most, 3)
+        assert len(second.submissions) == 1, "nobody who sends waits for all of them"
+
+
 async def test_submissions_keep_their_order() -> None:
     storage = GatedStorage()
     async with working(storage) as office:

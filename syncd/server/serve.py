@@ -17,7 +17,12 @@ from aiohttp.http import WebSocketReader
 from aiohttp.web_protocol import RequestHandler
 
 from syncd import errors
-from syncd.limits import PEER_SILENT_TIMEOUT_S, REQUEST_HEAD_TIMEOUT_S, UNFOLDED_MIB
+from syncd.limits import (
+    ACCEPTED_AT_ONCE,
+    PEER_SILENT_TIMEOUT_S,
+    REQUEST_HEAD_TIMEOUT_S,
+    UNFOLDED_MIB,
+)
 from syncd.model import CursorScope
 from syncd.server.app import SERVICE, application
 from syncd.server.policy_http import HttpPolicy
@@ -155,7 +160,9 @@ async def listen(runner: web.AppRunner, listening: socket.socket) -> asyncio.Ser
             auto_decompress=False,
         )
 
-    return await loop.create_server(connection, sock=listening, backlog=_BACKLOG)
+    accepting = await loop.create_server(connection, sock=listening, backlog=ACCEPTED_AT_ONCE)
+    listening.listen(_BACKLOG)  # asyncio would accept as many in one turn as may wait
+    return accepting
 
 
 class _Connection(RequestHandler):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from syncd.limits import PEER_SILENT_TIMEOUT_S
+from syncd.limits import ACCEPTED_AT_ONCE, PEER_SILENT_TIMEOUT_S
 from syncd.server.serve import address_of, bound
 
 
@@ -36,6 +36,19 @@ def test_the_shown_address_is_a_url() -> None:
     if socket.has_ipv6:
         with bound("::1", 0) as listening:
             assert address_of(listening) == f"http://[::1]:{listening.getsockname()[1]}"
+
+
+async def test_a_whole_office_connects_while_nobody_accepts(running: Any) -> None:
+    address, count = ("127.0.0.1", running.port), 20 * ACCEPTED_AT_ONCE
+    # While the loop stands still; the kernel would try again a second later what finds no room.
+    clients = [socket.create_connection(address, timeout=0.9) for _ in range(count)]
+    streams = [await asyncio.open_connection(sock=client) for client in clients]
+    for _, writer in streams:
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+    for reader, writer in streams:
+        assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_a_connection_carries_many_requests(running: Any) -> None:
