@@ -1,7 +1,10 @@
 """A store in files with something of everything in it, made through the door with real entries."""
 
 import asyncio
+import shutil
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 from syncd import chain, heading
@@ -89,6 +92,34 @@ def make_store(folder: Path, make: Callable[[Storage], Awaitable[None]] = fill) 
             await storage.close()
 
     asyncio.run(run())
+    return folder / DATABASE_NAME
+
+
+async def unfolded(storage: Storage) -> None:
+    """Something of everything, and behind it what only the journal knows: messages, answers and a
+    cursor. Trimming and erasing had folded what was there before."""
+    await fill(storage)
+    await send(storage, draft(14, b"unfolded"), draft(3, b"too", sender=(BOB, LAPTOP)))
+    await send(storage, draft(15, b"to all again", conversation=GROUP))
+    [page] = await storage.read([ReadRequest(ALICE, 3, 1)])
+    await storage.commit(Work(cursors=(CursorMark(ALICE, PHONE, 0, page.epoch, 15),)))
+
+
+def killed_store(folder: Path) -> Path:
+    """The files that a process left that was killed; its database file."""
+    folder.mkdir()
+
+    async def run() -> None:
+        storage = await open_sqlite(folder / "living")
+        await unfolded(storage)
+        with closing(sqlite3.connect(folder / "living" / DATABASE_NAME)) as connection:
+            assert connection.execute("SELECT count(*) FROM journal").fetchone() == (3,)
+        for name in (DATABASE_NAME, f"{DATABASE_NAME}-wal"):
+            shutil.copy(folder / "living" / name, folder / name)
+        await storage.close()
+
+    asyncio.run(run())
+    shutil.rmtree(folder / "living")
     return folder / DATABASE_NAME
 
 

@@ -12,9 +12,9 @@ from syncd.storage.database_file import read_only
 from syncd.storage.exporting import export_account
 
 from . import damage
-from .stores import draft, make_store, send
+from .stores import draft, killed_store, make_store, send, served
 from .streams import exported, taken_apart
-from .works import BOB, NOBODY, PHONE, PHONE_TOKEN, populate
+from .works import ALICE, BOB, NOBODY, PHONE, PHONE_TOKEN, populate
 
 
 def test_everything_of_the_account_is_there(tmp_path: Path) -> None:
@@ -29,6 +29,15 @@ def test_everything_of_the_account_is_there(tmp_path: Path) -> None:
     assert end[1:3] == [11, 2]
     *_, marks, _ = taken_apart(exported(tmp_path / "syncd.db", BOB))
     assert marks == ["marks", [["alice~bob", 8]]]
+
+
+def test_what_only_the_journal_knows_is_there_too(tmp_path: Path) -> None:
+    killed = killed_store(tmp_path / "killed")
+    streams = [exported(killed, account) for account in (ALICE, BOB)]
+    head, entries, phone, *_ = taken_apart(streams[0])
+    assert (head[8], entries[1][-1][0], phone[9], phone[10][1]) == (17, 17, 15, 15)  # type: ignore[index]
+    served(tmp_path / "killed", ALICE)  # opens the store, which folds it
+    assert [exported(killed, account) for account in (ALICE, BOB)] == streams
 
 
 async def large(storage: Storage) -> None:

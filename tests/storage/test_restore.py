@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from syncd.model import Opening
+from syncd.model import Accepted, Opening, Work
 from syncd.persons import Merged
 from syncd.storage import Storage, StoreRefused, restore
 from syncd.storage.backup import back_up
@@ -22,8 +22,8 @@ from syncd.storage.sqlite import open_sqlite
 
 from . import damage
 from .reception import Reception
-from .stores import TAKEN_MS, contents, draft, fill, make_store, send, served
-from .works import ALICE, BOB, opened, opening, populate
+from .stores import TAKEN_MS, contents, draft, fill, killed_store, make_store, send, served
+from .works import ALICE, BOB, opened, opening, populate, submission
 
 
 def rows(store: Path, statement: str) -> list[tuple[object, ...]]:
@@ -57,6 +57,23 @@ def test_a_copy_becomes_the_store_under_new_epochs(copy: Path, tmp_path: Path) -
     assert copy.read_bytes() == before
     assert check_file(folder / DATABASE_NAME).sound
     assert served(folder, ALICE, BOB) == served(tmp_path / "first", ALICE, BOB)
+
+
+def test_what_only_the_journal_of_a_copy_knows_is_restored_too(tmp_path: Path) -> None:
+    copied = back_up(killed_store(tmp_path / "killed"), tmp_path / "copy")
+    assert (copied.report.sound, copied.report.entries) == (True, 32)
+    assert restore.restore(copied.path, tmp_path / "new").entries == 32
+    assert check_file(tmp_path / "new" / DATABASE_NAME).sound
+    assert served(tmp_path / "new", ALICE, BOB) == served(tmp_path / "killed", ALICE, BOB)
+
+    async def go_on(storage: Storage) -> None:
+        held = await opened(storage, opening())
+        assert (held.sent, held.cursor_outdated) == (15, True)
+        again = submission(draft(14, b"unfolded"), draft(16, b"new"), generation=held.generation)
+        [outcomes] = (await storage.commit(Work(submissions=(again,)))).submissions
+        assert outcomes == (Accepted(14, 15, True), Accepted(16, 18, False))
+
+    make_store(tmp_path / "new", go_on)
 
 
 async def merge(storage: Storage) -> None:
