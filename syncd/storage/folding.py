@@ -276,9 +276,12 @@ def fold_all(connection: sqlite3.Connection, unfolded: Unfolded) -> None:
 # ------------------------------------------------------------ reading the journal
 
 
-def load(connection: sqlite3.Connection) -> Unfolded:
+def load(connection: sqlite3.Connection, *, anyway: bool = False) -> Unfolded:
     """What the journal of a store holds. `connection` only reads. Raises Damaged where the journal
-    does not continue the pages."""
+    does not continue the pages.
+
+    anyway: take what comes before the first damage instead, which is whole.
+    """
     unfolded = Unfolded()
     (unfolded.arrival,) = connection.execute(_SQL["last_arrival"]).fetchone()
     reading = _Reading(connection, unfolded)
@@ -289,7 +292,11 @@ def load(connection: sqlite3.Connection) -> Unfolded:
                 reading.take(appended)
     except (TypeError, ValueError, OverflowError) as error:
         # A flipped bit in a row's own description changes the type or the size of a value.
-        raise Damaged(f"a row does not hold what was stored: {error}") from error
+        if not anyway:
+            raise Damaged(f"a row does not hold what was stored: {error}") from error
+    except Damaged:
+        if not anyway:
+            raise
     return unfolded
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,11 +142,11 @@ def _make_ready(
 
 
 def _fold(connection: sqlite3.Connection) -> None:
-    try:
-        fold_all(connection, load_journal(connection))
-    except Damaged:
-        # The copy is wanted anyway: what of its journal can be read is not known to be whole.
-        connection.execute(_SQL["empty_journal"])
+    # Of a damaged copy, which is wanted anyway, what comes before the damage. The report that its
+    # owner gets names the row.
+    with suppress(Damaged):
+        fold_all(connection, load_journal(connection, anyway=True))
+    connection.execute(_SQL["empty_journal"])
 
 
 def _renew(connection: sqlite3.Connection, draw: Callable[[int], bytes]) -> int:

@@ -153,6 +153,25 @@ def test_a_damaged_copy_is_restored_only_anyway(copy: Path, tmp_path: Path) -> N
     assert len(served(folder, ALICE)[0][2]) > 0
 
 
+def test_a_damaged_journal_is_restored_up_to_the_damage(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    killed = killed_store(tmp_path / "killed")
+    with closing(sqlite3.connect(killed, isolation_level=None)) as connection:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        [(second,)] = connection.execute("SELECT min(number) + 1 FROM journal").fetchall()
+        connection.execute("UPDATE journal SET sum = sum + 1 WHERE number = ?", (second,))
+    with pytest.raises(DamagedCopy):
+        restore.restore(copy, tmp_path / "store")
+    done = restore.restore(copy, tmp_path / "store", anyway=True)
+    assert f"row {second} of the journal is damaged" in str(done.report.findings)
+    assert check_file(tmp_path / "store" / DATABASE_NAME).sound
+    # The two messages of the first row, and nothing of what came after.
+    [(_, head, entries)] = served(tmp_path / "store", ALICE)
+    [(_, whole_head, whole)] = served(tmp_path / "killed", ALICE)
+    assert (head, whole_head, whole.startswith(entries)) == (16, 17, True)
+
+
 @pytest.mark.parametrize("content", [None, b"", b"no database " * 1000])
 def test_what_is_no_copy_changes_nothing(tmp_path: Path, content: bytes | None) -> None:
     folder, source = tmp_path / "store", tmp_path / "source"
