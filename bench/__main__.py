@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-
-from bench.machine import commit, machine
 
 QUESTIONS = {
     "storm": "How long until everybody is up to date who comes back at once?",
@@ -42,16 +39,8 @@ def main(arguments: Sequence[str]) -> int:
         return 0 if arguments[:1] in ([], ["-h"], ["--help"]) else 2
     if arguments[0] in PARTS:
         arguments = ["core", "--only", *arguments]
-    module = import_module(f"bench.{arguments[0]}")
-    if hasattr(module, "main"):
-        status: int = module.main(arguments[1:])
-        return status
-    figures = module.run()
-    for name, figure in figures.items():
-        print(f"{name:28} {figure:10.2f}")
-    rounded = {name: round(figure, 2) for name, figure in figures.items()}
-    print(json.dumps(rounded | {"commit": commit(), "machine": machine()}))
-    return 0
+    status: int = import_module(f"bench.{arguments[0]}").main(arguments[1:])
+    return status
 
 
 if __name__ == "__main__":

@@ -12,12 +12,14 @@ Each figure is the best of several rounds: others only ever make a round slower.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import argparse
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
 
 import msgpack
 
+from bench.results import Results
 from syncd import limits
 from syncd.model import ConversationId, DeviceId, Identity
 from syncd.wire.codec import JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL, codec_for
@@ -106,9 +108,10 @@ def microseconds(decode: Callable[[bytes], object], data: bytes, messages: int) 
     return best / turns * 1e6
 
 
-def run() -> dict[str, float]:
+def main(arguments: Sequence[str]) -> int:
     """Microseconds per frame for each way and size, and how many times longer the walk takes."""
-    results: dict[str, float] = {}
+    argparse.ArgumentParser("python -m bench codec", description=__doc__).parse_args(arguments)
+    results = Results("codec", {"body_bytes": BODY_BYTES, "rounds": ROUNDS})
     for messages in (MESSAGES_MANY, 1):
         binary, text = codec_for(MSGPACK_SUBPROTOCOL), codec_for(JSON_SUBPROTOCOL)
         frame = sample(messages)
@@ -116,15 +119,10 @@ def run() -> dict[str, float]:
         assert binary.decode_client(packed) == walk(packed) == text.decode_client(spelled) == frame
         typed = microseconds(binary.decode_client, packed, messages)
         by_hand = microseconds(walk, packed, messages)
-        results |= {
-            f"send_of_{messages}_typed_us": typed,
-            f"send_of_{messages}_walk_us": by_hand,
-            f"send_of_{messages}_json_us": microseconds(text.decode_client, spelled, messages),
-            f"send_of_{messages}_walk_to_typed": by_hand / typed,
-        }
-    return results
-
-
-if __name__ == "__main__":
-    for name, figure in run().items():
-        print(f"{name:28} {figure:10.2f}")
+        results.note(f"send_of_{messages}_typed_us", typed)
+        results.note(f"send_of_{messages}_walk_us", by_hand)
+        spelled_us = microseconds(text.decode_client, spelled, messages)
+        results.note(f"send_of_{messages}_json_us", spelled_us)
+        results.note(f"send_of_{messages}_walk_to_typed_ratio", by_hand / typed)
+    results.finish()
+    return 0

@@ -8,7 +8,6 @@ it trusts; a disk that must move or program something takes 0.5 to 10 ms.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -16,7 +15,8 @@ from pathlib import Path
 from statistics import quantiles
 from time import perf_counter
 
-from bench.machine import commit, filesystem_of, is_on_a_disk, machine
+from bench.machine import filesystem_of, is_on_a_disk
+from bench.results import Results
 
 SIZES = (128, 4096, 65536)
 """Bytes per write: one small entry, one page, a commit of some hundred messages."""
@@ -38,24 +38,20 @@ def microseconds(folder: Path, size: int, writes: int) -> list[float]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, print a table and, last, one JSON object."""
+    """Measure and print."""
     parser = argparse.ArgumentParser("python -m bench fsync", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument("--writes", type=int, default=WRITES)
-    options = parser.parse_args(arguments)
-    print(
-        f"appends to a file in {options.folder} ({filesystem_of(options.folder)}), fdatasync each"
-    )
-    if not is_on_a_disk(options.folder):
+    given = parser.parse_args(arguments)
+    print(f"appends to a file in {given.folder} ({filesystem_of(given.folder)}), fdatasync each")
+    if not is_on_a_disk(given.folder):
         print("! this folder is in memory: nothing here is durable; choose another with --folder")
-    results: dict[str, object] = {}
-    print(f"{'bytes':>6} {'per s':>8} {'p50 us':>8} {'p99 us':>8}")
+    results = Results("fsync", {"writes": given.writes})
     for size in SIZES:
-        times = microseconds(options.folder, size, options.writes)
+        times = microseconds(given.folder, size, given.writes)
         cuts = quantiles(times, n=100)
-        middle, late = cuts[49], cuts[98]
-        print(f"{size:6} {len(times) / sum(times) * 1e6:8.0f} {middle:8.1f} {late:8.1f}")
-        results |= {f"append_{size}_p50_us": round(middle, 1)}
-        results |= {f"append_{size}_p99_us": round(late, 1)}
-    print(json.dumps(results | {"commit": commit(), "machine": machine()}))
+        results.note(f"append_{size}_per_s", len(times) / sum(times) * 1e6)
+        for percent in (50, 95, 99):
+            results.note(f"append_{size}_p{percent}_us", cuts[percent - 1])
+    results.finish()
     return 0

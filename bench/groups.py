@@ -4,28 +4,26 @@ A message to a group is written to the log of every member in one transaction. F
 sends to groups of several sizes, with as many messages unanswered as make some thousand entries;
 then a group of 500 gets 20 messages a second while ten pairs of other accounts exchange 500 direct
 ones a second, timed from one device to the other as in `core`. The members are not connected, but
-for those that --online says. The server is a process of its own, with an empty durable store.
+for those that --online says.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import random
-import sys
-import tempfile
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import median, quantiles
+from functools import partial
 from typing import Any
 
+from bench import options
 from bench.live import Times, drain, exchange
-from bench.machine import calibration_ms, commit, filesystem_of, is_on_a_disk, machine
-from bench.processes import FAILURES, Cores, Stretch, Target, choose_cores, load_pinned, serving
+from bench.machine import calibration_ms
+from bench.options import Bench
+from bench.processes import Stretch, Target
 from bench.raw_client import BODY_BYTES, Credential, RawClient, make_devices, new_accounts
+from bench.results import Latencies, Results
 from syncd import limits
 from syncd.membership import Action, Change, write_change
 from syncd.model import AccountId, ConversationId, Kind
@@ -48,7 +46,6 @@ _codec = codec_for(MSGPACK_SUBPROTOCOL)
 class Plan:
     """How much of everything."""
 
-    runs: int
     sending_s: float
     mixed_s: float
     online: int
@@ -89,33 +86,10 @@ class Group:
         return _codec.encode(Send(tuple(messages)))
 
 
-class Figures:
-    """What was measured so far, printed as it comes."""
-
-    def __init__(self) -> None:
-        self._all: dict[str, list[float]] = {}
-
-    def note(self, name: str, figure: float, remark: str = "") -> None:
-        """One run's figure."""
-        self._all.setdefault(name, []).append(figure)
-        print(f"  {name:22} {figure:10.2f}   {remark}", flush=True)
-
-    def medians(self) -> dict[str, float]:
-        """By name."""
-        return {name: round(median(figures), 2) for name, figures in self._all.items()}
-
-    def print_medians(self) -> None:
-        """The table that people read."""
-        print(f"\n{'median':>35}   lowest .. highest")
-        for name, figures in self._all.items():
-            spread = f"{min(figures):.2f} .. {max(figures):.2f}"
-            print(f"  {name:22} {median(figures):10.2f}   {spread}")
-
-
 # ------------------------------------------------------------ one run
 
 
-async def _by_size(target: Target, plan: Plan, figures: Figures) -> None:
+async def _by_size(target: Target, plan: Plan, results: Results) -> None:
     """One run of a single connection that sends as fast as it may."""
     others = await make_devices(target, new_accounts("member", max(SIZES) - 1))
     accounts = [each.account for each in others]
@@ -125,13 +99,13 @@ async def _by_size(target: Target, plan: Plan, figures: Figures) -> None:
         seconds: dict[int, float] = {}
         for size in SIZES:
             group = await Group.create(owner, accounts[: size - 1])
-            seconds[size] = 1 / await _sends(target, group, plan, figures)
+            seconds[size] = 1 / await _sends(target, group, plan, results)
         least, most = SIZES[1], SIZES[-1]
         cost = (seconds[most] - seconds[least]) / (most - least) * 1e6
-        figures.note("member_us", cost, f"slope between {least} and {most} members")
+        results.note("member_us", cost, f"slope between {least} and {most} members")
 
 
-async def _sends(target: Target, group: Group, plan: Plan, figures: Figures) -> float:
+async def _sends(target: Target, group: Group, plan: Plan, results: Results) -> float:
     unanswered = min(limits.UNANSWERED_MESSAGES_MAX, ENTRIES_UNANSWERED // group.size)
     together = max(1, unanswered // 8)
     warm = await _burst(target, group, 4 * unanswered, together)
@@ -141,7 +115,7 @@ async def _sends(target: Target, group: Group, plan: Plan, figures: Figures) -> 
     remark = (
         f"{per_s * group.size:,.0f} entries/s, {cpu / count / group.size * 1e6:.1f} us CPU each"
     )
-    figures.note(f"sends_per_s_{group.size}", per_s, f"{remark}; {during}")
+    results.note(f"sends_{group.size}_per_s", per_s, f"{remark}; {during}")
     return per_s
 
 
@@ -152,7 +126,7 @@ async def _burst(target: Target, group: Group, count: int, together: int) -> Str
     return during
 
 
-async def _mixed(target: Target, plan: Plan, figures: Figures) -> None:
+async def _mixed(target: Target, plan: Plan, results: Results) -> None:
     """One run of direct messages, alone and then beside a group of 500."""
     others = await make_devices(target, new_accounts("member", max(SIZES) - 1))
     pairs = await make_devices(target, new_accounts("pair", 2 * PAIRS))
@@ -169,11 +143,11 @@ async def _mixed(target: Target, plan: Plan, figures: Figures) -> None:
             for each in others[: plan.online]
         ]
         alone, during = await _directs(target, clients, plan.mixed_s)
-        _note_latency(figures, "alone", alone, during)
+        _note_latency(results, "alone", alone, during)
         frames = [data for data, _ in group.prepare(round(GROUP_RATE_PER_S * plan.mixed_s), 1)]
         sending = exchange(owner, echoes, frames, GROUP_RATE_PER_S)
         beside, during = await _directs(target, clients, plan.mixed_s, sending)
-        _note_latency(figures, "beside", beside, during)
+        _note_latency(results, "beside", beside, during)
         for each in seated:
             each.cancel()
         await asyncio.gather(*seated, return_exceptions=True)
@@ -207,8 +181,8 @@ async def _directs(
     times = [each for one in direct for each in one.under_way_ms]
     late = [each for one in direct for each in one.late_ms]
     if beside:
-        group = found[-1].under_way_ms
-        print(f"  the group's own messages: p50 {median(group):.1f}, p99 {_p99(group):.1f} ms")
+        group = Latencies.of(found[-1].under_way_ms)
+        print(f"  the group's own messages: p50 {group.p50:.1f}, p99 {group.p99:.1f} ms")
     return Times(times, late), during
 
 
@@ -218,63 +192,31 @@ async def _later(delay_s: float, exchanged: Coroutine[Any, Any, Times]) -> Times
     return await exchanged
 
 
-def _note_latency(figures: Figures, word: str, times: Times, during: Stretch) -> None:
-    figures.note(f"direct_p50_ms_{word}", median(times.under_way_ms), str(during))
-    worst = f"worst {max(times.under_way_ms):.1f} ms, sender late by {_p99(times.late_ms):.1f} ms"
-    figures.note(f"direct_p99_ms_{word}", _p99(times.under_way_ms), worst)
-
-
-def _p99(times: Sequence[float]) -> float:
-    return quantiles(times, n=100)[98]
+def _note_latency(results: Results, word: str, times: Times, during: Stretch) -> None:
+    late = f"sender late by {Latencies.of(times.late_ms).p99:.1f} ms; {during}"
+    results.note_latencies(f"direct_{word}", times.under_way_ms, late)
 
 
 # ------------------------------------------------------------ the command
 
 
-def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m bench groups", description=__doc__)
-    parser.add_argument("--runs", type=int, default=3, help="runs of everything (default 3)")
-    parser.add_argument("--quick", action="store_true", help="one short run")
+def main(arguments: Sequence[str]) -> int:
+    """Measure and print."""
+    parser = options.parser("groups", __doc__)
     parser.add_argument(
         "--online", type=int, default=0, help="members that are connected (at most 499; default 0)"
     )
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=Path(tempfile.gettempdir()),
-        help="where the temporary store goes (default: the system's temporary folder)",
-    )
-    return parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
+    settings = {"group_rate_per_s": GROUP_RATE_PER_S, "direct_rate_per_s": DIRECT_RATE_PER_S}
+    results = Results("groups", settings | {"online": given.online})
+    return options.run(given, partial(_measure, online=given.online, results=results))
 
 
-def _measure(plan: Plan, cores: Cores, folder: Path, figures: Figures) -> None:
-    for turn in range(plan.runs):
-        print(f"run {turn + 1} of {plan.runs}, calibration {calibration_ms():.0f} ms", flush=True)
+def _measure(bench: Bench, online: int, results: Results) -> None:
+    plan = Plan(1.0, 3.0, online) if bench.quick else Plan(4.0, 10.0, online)
+    for turn in range(bench.runs):
+        print(f"run {turn + 1} of {bench.runs}, calibration {calibration_ms():.0f} ms", flush=True)
         for measure in (_by_size, _mixed):
-            with serving(cores, folder) as target:
-                asyncio.run(measure(target, plan, figures))
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Measure, print every run, the medians and, last, one JSON object."""
-    options = _options(arguments)
-    plan = Plan(options.runs, 4.0, 10.0, options.online)
-    if options.quick:
-        plan = Plan(1, 1.0, 3.0, options.online)
-    cores, figures, about = choose_cores(), Figures(), machine()
-    print(f"commit {commit()} on {about['cores']} x {about['model']}, python {about['python']}")
-    print(f"{cores}; store in {options.folder} ({filesystem_of(options.folder)})")
-    if not is_on_a_disk(options.folder):
-        print("! this folder is in memory: nothing is durable; choose another with --folder")
-    try:
-        with load_pinned(cores):
-            _measure(plan, cores, options.folder, figures)
-    except FAILURES as failure:
-        print(f"! {failure}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("! interrupted", file=sys.stderr)
-        return 130
-    figures.print_medians()
-    print(json.dumps(figures.medians() | {"commit": commit(), "machine": about}))
-    return 0
+            with bench.server() as target:
+                asyncio.run(measure(target, plan, results))
+    results.finish()

@@ -3,33 +3,30 @@
 Ordinary accounts in pairs write to each other at a steady rate; how long a message is under way is
 measured without and with one abuser, in turns against the same real server with its default limits
 (only those per address are off: here everybody comes from one). The abusers know the protocol and
-have valid tokens. Each figure is a p99 in ms; a ratio compares a stretch with the quiet ones just
-before and just after it, and medians are over the runs.
+have valid tokens. A growth compares the p99 of a stretch with the quiet ones just before and just
+after it.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import os
 import random
-import signal
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import median, quantiles
+from functools import partial
+from statistics import quantiles
 from time import perf_counter
 from typing import TypeAlias
 
 from websockets.exceptions import WebSocketException
 
-from bench import sends
+from bench import options, sends
 from bench.machine import calibration_ms
-from bench.processes import FAILURES, ServerFailed, Stretch, Target, choose_cores, serving
+from bench.options import Bench
+from bench.processes import ServerFailed, Stretch, Target
 from bench.raw_client import Credential, RawClient, encode, make_devices, new_accounts
+from bench.results import Results
 from syncd import limits
 from syncd.membership import Action, Change, write_change
 from syncd.model import AccountId, ConversationId, Kind
@@ -154,11 +151,11 @@ class Abuse:
 
 
 ABUSES = (
-    Abuse("flood, 1 socket", flood),
-    Abuse("flood, 20 sockets", flood, FLOOD_SOCKETS),
-    Abuse("backlog of 100,000", pull, backlog=BACKLOG),
-    Abuse("reconnect loop", reconnect),
-    Abuse("flood of a group of 500", flood_group, GROUP, in_group=True),
+    Abuse("flood_1_socket", flood),
+    Abuse("flood_20_sockets", flood, FLOOD_SOCKETS),
+    Abuse("backlog_of_100k", pull, backlog=BACKLOG),
+    Abuse("reconnect_loop", reconnect),
+    Abuse("flood_of_a_group", flood_group, GROUP, in_group=True),
 )
 
 
@@ -214,11 +211,9 @@ async def _abused(
         await asyncio.gather(misbehaving, return_exceptions=True)
 
 
-async def _measure(
-    target: Target, runs: int, seconds: float, chosen: Sequence[Abuse]
-) -> dict[str, list[tuple[float, float, float]]]:
-    """By abuser and run: quiet, abused, ratio."""
-    found: dict[str, list[tuple[float, float, float]]] = {abuse.name: [] for abuse in chosen}
+async def _compare(
+    target: Target, runs: int, seconds: float, chosen: Sequence[Abuse], results: Results
+) -> None:
     devices = {abuse: await _prepared(target, abuse) for abuse in chosen}
     async with _people(target) as pairs:
         await _p99(pairs, _SETTLE_S)
@@ -229,36 +224,27 @@ async def _measure(
                 abused, during = await _abused(target, abuse, devices[abuse], pairs, seconds)
                 await asyncio.sleep(_SETTLE_S)
                 quiet = (before + await _p99(pairs, seconds)) / 2
-                found[abuse.name].append((quiet, abused, abused / quiet))
-                line = f"  {abuse.name:24} {quiet:6.2f} -> {abused:7.2f} ms"
-                print(f"{line}, x {abused / quiet:.2f}; {during}", flush=True)
-    return found
+                results.note(f"{abuse.name}_quiet_p99_ms", quiet)
+                results.note(f"{abuse.name}_p99_ms", abused, str(during))
+                results.note(f"{abuse.name}_p99_growth", abused / quiet)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure and print a table of medians."""
-    parser = argparse.ArgumentParser("python -m bench isolation", description=__doc__)
-    parser.add_argument("--runs", type=int, default=3)
+    """Measure and print."""
+    parser = options.parser("isolation", __doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each stretch (default 5)")
     parser.add_argument("--unlimited", action="store_true", help="no --account-rate either")
     parser.add_argument("--only", default="", help="abusers whose name holds this text")
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
-    options = parser.parse_args(arguments)
-    chosen = [abuse for abuse in ABUSES if options.only in abuse.name]
-    flags = (*_FLAGS, "--account-rate", "0") if options.unlimited else _FLAGS
-    cores = choose_cores()
-    os.sched_setaffinity(0, cores.load)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server ends with us
-    try:
-        with serving(cores, options.folder, flags) as target:
-            found = asyncio.run(_measure(target, options.runs, options.seconds, chosen))
-    except FAILURES as failure:
-        print(f"! {failure}", file=sys.stderr)
-        return 1
-    print("\n| abuser | p99 without | p99 with | ratio (lowest .. highest) |\n|---|---|---|---|")
-    for name, runs in found.items():
-        quiet, abused, ratio = (median(figures) for figures in zip(*runs, strict=True))
-        ratios = sorted(each for _, _, each in runs)
-        spread = f"{ratios[0]:.2f} .. {ratios[-1]:.2f}"
-        print(f"| {name} | {quiet:.2f} ms | {abused:.2f} ms | {ratio:.2f} ({spread}) |")
-    return 0
+    given = parser.parse_args(arguments)
+    settings = {"seconds": given.seconds, "unlimited": given.unlimited, "only": given.only}
+    return options.run(given, partial(_measure, results=Results("isolation", settings)))
+
+
+def _measure(bench: Bench, results: Results) -> None:
+    given = bench.given
+    chosen = [abuse for abuse in ABUSES if given.only in abuse.name]
+    flags = (*_FLAGS, "--account-rate", "0") if given.unlimited else _FLAGS
+    with bench.server(flags) as target:
+        seconds = 1.0 if bench.quick else given.seconds
+        asyncio.run(_compare(target, bench.runs, seconds, chosen, results))
+    results.finish()

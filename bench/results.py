@@ -22,6 +22,7 @@ _UNITS: tuple[tuple[str, str, Better], ...] = (
     ("_ratio", "", "higher"),
     ("_growth", "", "lower"),
     ("_ms", "ms", "lower"),
+    ("_us", "us", "lower"),
     ("_kib", "KiB", "lower"),
     ("_mib", "MiB", "lower"),
     ("_bytes_per_byte", "B/B", "lower"),

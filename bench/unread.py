@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 
 from aiohttp import web
 
-from bench.machine import calibration_ms, commit, filesystem_of, machine
+from bench.machine import calibration_ms, filesystem_of
+from bench.results import Results
 from syncd import SERVICE, application, client
 from syncd.badges import Badges
 from syncd.model import (
@@ -183,28 +182,20 @@ async def measure(folder: Path, entries: int, runs: int) -> dict[str, list[float
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, print a table and, last, one JSON object."""
+    """Measure and print."""
     parser = argparse.ArgumentParser("python -m bench unread", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument("--runs", type=int, default=RUNS, help=f"of everything (default {RUNS})")
     parser.add_argument("--quick", action="store_true", help="one run, without the longest log")
-    parser.add_argument("--json", action="store_true", help="the JSON object alone")
-    options = parser.parse_args(arguments)
-    sizes = dict(list(SIZES.items())[:2]) if options.quick else SIZES
-    runs = 1 if options.quick else options.runs
-    results: dict[str, float] = {}
-    table: dict[str, list[str]] = {}
-    calibrated = calibration_ms()
+    given = parser.parse_args(arguments)
+    sizes = dict(list(SIZES.items())[:2]) if given.quick else SIZES
+    results = Results("unread", {"people": PEOPLE, "read_every": READ_EVERY})
+    print(f"store in {given.folder} ({filesystem_of(given.folder)})")
     for size, entries in sizes.items():
-        for name, taken in asyncio.run(measure(options.folder, entries, runs)).items():
-            results[f"{name}_{size}_ms"] = round(median(taken), 2)
-            spread = f"{median(taken):,.2f} ({min(taken):,.2f} .. {max(taken):,.2f})"
-            table.setdefault(name, []).append(spread)
-    if not options.json:
-        print(f"store in {options.folder} ({filesystem_of(options.folder)}), {runs} runs, ", end="")
-        print(f"calibration {calibrated:.0f} ms; milliseconds: median (lowest .. highest)")
-        print(f"{'entries in the log':18} " + " ".join(f"{size:>30}" for size in sizes))
-        for name, columns in table.items():
-            print(f"{name:18} " + " ".join(f"{column:>30}" for column in columns))
-    print(json.dumps(results | {"commit": commit(), "machine": machine()}))
+        print(f"a log of {entries:,} entries, calibration {calibration_ms():.0f} ms", flush=True)
+        runs = 1 if given.quick else given.runs
+        for name, taken in asyncio.run(measure(given.folder, entries, runs)).items():
+            for each in taken:
+                results.note(f"{name}_{size}_ms", each)
+    results.finish()
     return 0
