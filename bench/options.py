@@ -36,7 +36,10 @@ def parser(name: str, about: str | None) -> argparse.ArgumentParser:
         help="where the temporary store goes (default: the system's temporary folder)",
     )
     made.add_argument(
-        "--profile", type=Path, metavar="FILE", help="write a flame graph of the server (SVG)"
+        "--profile",
+        type=Path,
+        metavar="FILE",
+        help="write a flame graph of the server (SVG); of further ones beside it, numbered",
     )
     return made
 
@@ -49,6 +52,7 @@ class Bench:
         self.quick: bool = given.quick
         self.runs: int = 1 if given.quick else given.runs
         self.cores: Cores = choose_cores()
+        self._servers = 0
 
     @contextmanager
     def server(
@@ -62,7 +66,11 @@ class Bench:
         )
         if given.url:
             running = nullcontext(Target(given.url, given.key, given.pid))
-        with running as target, profiled(target.pid, given.profile):
+        self._servers += 1
+        graph: Path | None = given.profile
+        if graph is not None and self._servers > 1:
+            graph = graph.with_stem(f"{graph.stem}-{self._servers}")
+        with running as target, profiled(target.pid, graph):
             yield target
 
 
