@@ -11,6 +11,7 @@ For the thread that writes.
 from __future__ import annotations
 
 import gc
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -324,6 +325,7 @@ class _Reading:
 
     def take(self, appended: Appended) -> None:
         # Written for speed: a server that was killed is not back before this is done.
+        self._look_up(appended)
         growths: dict[int, Growth] = {}
         arrival = appended.arrival - 1
         for message in appended.messages:
@@ -335,14 +337,14 @@ class _Reading:
                 log, seq = places[place], places[place + 1]
                 growth = growths.get(log)
                 if growth is None:
-                    growth = growths[log] = Growth(self._log(log))
+                    growth = growths[log] = Growth(self._logs[log])
                 row = growth.row
                 if seq <= row.head:
                     continue
                 if seq != row.head + 1:
                     raise damaged(row.account, f"the journal does not hold entry {row.head + 1}")
                 growth.append(header, body_hash, entry, arrival)
-        sent = [self._sent_by(device) for device in appended.senders]
+        sent = [self._sent[device] for device in appended.senders]
         rest = [
             message
             for message in appended.messages
@@ -353,16 +355,15 @@ class _Reading:
         self._unfolded.take(grown, appended._replace(messages=rest))
         self._unfolded.arrival = max(arrival, known)
 
-    def _log(self, log: int) -> LogRow:
-        if log not in self._logs:
-            row = self._connection.execute(_SQL["log_by_number"], (log,)).fetchone()
-            if row is None:
+    def _look_up(self, appended: Appended) -> None:
+        """Read all rows that it names and that were not read yet."""
+        logs = {log for message in appended.messages for log in message.places[::2]}
+        unread = sorted(logs - self._logs.keys())
+        for row in self._connection.execute(_SQL["logs_by_number"], (json.dumps(unread),)):
+            self._logs[row[0]] = LogRow(*row)
+        for log in unread:
+            if log not in self._logs:
                 raise damaged(AccountId(f"number {log}"), "the journal names it; there is none")
-            self._logs[log] = LogRow(*row)
-        return self._logs[log]
-
-    def _sent_by(self, device: DeviceId) -> int:
-        if device not in self._sent:
-            row = self._connection.execute(_SQL["sent_by"], (device,)).fetchone()
-            self._sent[device] = 0 if row is None else row[0]
-        return self._sent[device]
+        senders = [device for device in appended.senders if device not in self._sent]
+        self._sent.update(dict.fromkeys(senders, 0))  # a publisher has no row
+        self._sent.update(self._connection.execute(_SQL["sent_by"], (json.dumps(senders),)))

@@ -32,6 +32,11 @@ FROM logs WHERE account = ?;
 SELECT log, account, epoch, floor, floor_link, head, head_link, floor_sum, head_sum, merged_into
 FROM logs WHERE log = ?;
 
+-- name: logs_by_number
+-- The parameter is a JSON array of numbers.
+SELECT log, account, epoch, floor, floor_link, head, head_link, floor_sum, head_sum, merged_into
+FROM logs WHERE log IN (SELECT value FROM json_each(?));
+
 -- name: heads
 -- The parameter is a JSON array of accounts.
 SELECT account, head FROM logs WHERE account IN (SELECT value FROM json_each(?));
@@ -131,7 +136,8 @@ DELETE FROM sent WHERE run = ?;
 SELECT floor FROM logs WHERE log = ?;
 
 -- name: sent_by
-SELECT sent FROM devices WHERE device = ?;
+-- The parameter is a JSON array of devices.
+SELECT device, sent FROM devices WHERE device IN (SELECT value FROM json_each(?));
 
 -- name: is_a_device
 SELECT 1 FROM devices WHERE device = ?;
