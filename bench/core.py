@@ -71,11 +71,12 @@ def _remark(during: Stretch, items: int = 0) -> str:
 async def _sends(target: Target, plan: Plan, results: Results) -> None:
     recipients = new_accounts("to", RECIPIENTS)
     await make_devices(target, recipients)
+    # First: a fold that the others leave behind would run beside it.
+    await _one_in_flight(target, recipients, plan.one_in_flight, results)
     senders = await make_devices(target, new_accounts("from", CONNECTIONS))
     for name, count in (("sends_1", 1), ("sends_64", CONNECTIONS)):
         sent = await sends.measure(target, senders[:count], recipients, plan.sending_s)
         results.note(f"{name}_per_s", sent.per_s, _remark(sent.during, sent.messages))
-    await _one_in_flight(target, recipients, plan.one_in_flight, results)
 
 
 async def _one_in_flight(
