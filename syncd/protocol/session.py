@@ -46,7 +46,7 @@ from syncd.wire.frames import (
 )
 
 Commands: TypeAlias = list[commands.Command]
-Action: TypeAlias = Callable[["Session", Any, float], Commands]
+Action: TypeAlias = Callable[[Any, float], Commands]
 """What is done about an event: the one place where an event's type follows from its row."""
 Refusing: TypeAlias = events.Malformed | events.NotAdmitted | events.NotOpened | events.Ended
 
@@ -113,7 +113,8 @@ class Session:
 
     def handle(self, event: events.Event, now: float) -> Commands:
         """What to do about `event`, in order. `now` is monotonic, in seconds."""
-        return _ACTIONS[self.state, type(event)](self, event, now)
+        action: Action = getattr(self, TABLE[self.state, type(event)].action)
+        return action(event, now)
 
     # -------------------------------------------------------- the hello
 
@@ -318,8 +319,3 @@ class Session:
     def _alarm(self, reason: Reason, stated: Seq, head: Seq) -> commands.Command:
         facts: dict[str, str | int] = {"account": self.account, "device": self.device}
         return commands.Alarm(reason.value, facts | {"stated": stated, "head": head})
-
-
-_ACTIONS: Final[dict[tuple[State, type[events.Event]], Action]] = {
-    key: getattr(Session, row.action) for key, row in TABLE.items()
-}
