@@ -51,11 +51,14 @@ class Contents:
         row = self._connection.execute(_SQL["log"], (account,)).fetchone()
         if row is None:
             return None
-        log = LogRow(*row)
+        return self._checked(LogRow(*row))
+
+    def _checked(self, log: LogRow) -> LogRow:
+        """The row as it was read, with the end that the log has by now. Raises Damaged."""
         # What begins with a wrong end would be written to the journal, and folded never.
         ends = 0 <= log.floor <= log.head < INTEGER_MAX
         if not ends or not len(log.floor_link) == len(log.head_link) == chain.LINK_BYTES:
-            raise damaged(account, "its row does not say where it ends")
+            raise damaged(log.account, "its row does not say where it ends")
         return patched(log, self._unfolded.tails)
 
     def own_log(self, account: AccountId) -> LogRow | None:

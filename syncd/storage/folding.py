@@ -188,8 +188,9 @@ class Fold:
             )
         sendings = self._unfolded.sendings
         counting = self._counting[-devices_max:]
+        # A fold at once that failed may have written newer runs since this one was begun.
         rows = [
-            (highest, sendings[device].uncounted, row)
+            (max(highest, sendings[device].folded), sendings[device].uncounted, row)
             for row, highest, device in counting
             if device in sendings
         ]

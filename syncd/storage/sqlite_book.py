@@ -26,7 +26,7 @@ from syncd.storage.pages import Entry, Run
 from syncd.storage.queries import load
 from syncd.storage.rules import Found, Ruling
 from syncd.storage.sent_runs import Item
-from syncd.storage.unfolded import Growth, LogRow, Unfolded, patched
+from syncd.storage.unfolded import Growth, LogRow, Unfolded
 
 _SQL = load("sqlite")
 
@@ -138,7 +138,7 @@ class SqliteBook(Contents):
             return _Group(None, None)
         members: dict[AccountId, Role] = {}
         for owner, *fields in self._connection.execute(_SQL["members"], row):
-            log = patched(LogRow(*fields), self._unfolded.tails)
+            log = self._checked(LogRow(*fields))
             # What this transaction changed already is newer than the row.
             self._logs.setdefault(log.account, log)
             members[log.account] = Role.OWNER if owner else Role.MEMBER

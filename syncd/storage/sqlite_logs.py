@@ -88,15 +88,16 @@ def _read_page(connection: sqlite3.Connection, tail: Tail | None, request: ReadR
     after, floor_chain = request.after, chain.shown(log.floor_link)
     if not log.floor <= after < head:
         return Page(log.epoch, log.floor, floor_chain, head, after, floor_chain, b"")
-    if tail is not None and after >= tail.first - 1:
-        pieces = tail.some(after, head, request.bytes_max)
+    # Where folds came between the tail and the snapshot the log may go on behind the tail's end.
+    if tail is not None and tail.first - 1 <= after < tail.head:
+        pieces = tail.some(after, min(head, tail.head), request.bytes_max)
         to = after + len(pieces)
         at = tail.stamp(to).chain
     else:
         to, at, pieces = _folded(connection, log, request)
         room = request.bytes_max - sum(map(len, pieces))
-        if tail is not None and tail.first - 1 <= to < head:
-            rest = tail.some(to, head, room)
+        if tail is not None and tail.first - 1 <= to < tail.head:
+            rest = tail.some(to, min(head, tail.head), room)
             if len(rest[0]) <= room:
                 pieces += rest
                 to += len(rest)

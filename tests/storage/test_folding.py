@@ -19,6 +19,7 @@ from syncd.model import (
     Identity,
     Intent,
     Kind,
+    ReadRequest,
     Record,
     Submission,
     Superseded,
@@ -31,6 +32,7 @@ from syncd.storage.migrate import migrate
 from syncd.storage.pages import body_hashes
 from syncd.storage.sqlite_book import SqliteBook
 from syncd.storage.sqlite_commit import commit_work
+from syncd.storage.sqlite_logs import read_pages
 from syncd.storage.unfolded import Unfolded
 
 from .talk import CAROL, DIRECT, GROUP, packed
@@ -39,6 +41,7 @@ from .works import ALICE, BOB, LAPTOP, PHONE, TABLET, mark
 OWNER = {PHONE: ALICE, LAPTOP: BOB, TABLET: ALICE}
 EPOCH = Epoch(b"epoch no")
 CAPACITY = 100
+PLAIN, TO_ALL = Intent(Kind.MESSAGE, DIRECT), Intent(Kind.MESSAGE, GROUP)
 CREATION = Intent(Kind.SYSTEM, GROUP, None, Change(Action.CREATE, (BOB,), (ALICE, CAROL)))
 
 
@@ -259,3 +262,68 @@ def test_a_journal_that_does_not_continue_is_damaged(statement: str, complaint: 
         connection.execute(statement)
         with pytest.raises(Damaged, match=complaint):
             load(connection)
+
+
+class Failing(sqlite3.Connection):
+    """Refuses the statements that hold a word."""
+
+    word = ""
+
+    def executemany(self, statement: str, *arguments: Any) -> sqlite3.Cursor:
+        if self.word and self.word in statement:
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().executemany(statement, *arguments)
+
+
+def test_a_fold_goes_on_after_another_one_that_wrote_newer_runs_and_failed() -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None, factory=Failing)) as connection:
+        store = Store(connection)
+        store.send(PHONE, PLAIN, 5)
+        fold = Fold(connection, store.unfolded)
+        for _ in range(2):
+            fold.step(1_000)  # logs, then senders: what is left is to count them
+        store.send(PHONE, PLAIN, 5)
+        connection.word = "UPDATE devices SET sent"
+        with pytest.raises(StorageError):
+            store.settle()
+        connection.word = ""
+        while not fold.done:
+            fold.step(1_000)
+        again = Submission(PHONE, 0, (draft(PHONE, store.number, PLAIN),))
+        done = commit_work(
+            connection, store.unfolded, Work(submissions=(again,)), CursorScope.DEVICE, CAPACITY
+        )
+        [(outcome,)] = done.submissions  # type: ignore[misc]
+        assert isinstance(outcome, Accepted)
+        assert outcome.duplicate
+
+
+@pytest.mark.parametrize("intent", [PLAIN, TO_ALL])
+@pytest.mark.parametrize("head", [-100, (1 << 63) - 1])
+def test_a_row_that_ends_nowhere_takes_nothing_from_one_nor_from_a_group(
+    intent: Intent, head: int
+) -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        store = Store(connection)
+        store.send(PHONE, PLAIN, 2)
+        store.settle()
+        connection.execute("UPDATE logs SET head = ? WHERE account = ?", (head, BOB))
+        with pytest.raises(Damaged):
+            store.send(PHONE, intent)
+
+
+@pytest.mark.parametrize("room", [1, 150, 300, 400, 1 << 20])
+def test_a_tail_that_was_folded_meanwhile_ends_where_it_ended(room: int) -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        store = Store(connection)
+        store.settle()
+        store.send(PHONE, PLAIN, 3)
+        old = store.unfolded.tails[ALICE]
+        store.settle()
+        store.send(PHONE, PLAIN, 3)
+        store.settle()
+        now = Unfolded()
+        now.tails[ALICE] = old
+        for after in range(old.head + 4):
+            [page] = read_pages(connection, now, [ReadRequest(ALICE, after, room)])
+            assert page.to > after or page.to == page.head

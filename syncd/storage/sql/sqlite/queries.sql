@@ -146,7 +146,7 @@ SELECT 1 FROM devices WHERE device = ?;
 SELECT device FROM devices WHERE log = ? ORDER BY id;
 
 -- name: count_sent
-UPDATE devices SET sent = ?, accepted = accepted + ? WHERE id = ?;
+UPDATE devices SET sent = max(sent, ?), accepted = accepted + ? WHERE id = ?;
 
 -- name: device_id
 SELECT id FROM devices WHERE device = ?;
