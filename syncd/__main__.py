@@ -66,11 +66,13 @@ def _serve(config: Config) -> int:
     from syncd.identity.settings import SettingsRefused
     from syncd.server import logs
     from syncd.server.app import is_held
+    from syncd.server.descriptors import prepare_descriptors
     from syncd.server.serve import serve
     from syncd.server.throttle import Rates
     from syncd.storage import StoreRefused
 
     logs.configure(config.log_format, config.log_level)
+    prepare_descriptors()
     try:
         asyncio.run(
             serve(

@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import resource
 import signal
+import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +57,27 @@ def test_a_signal_stops_it_with_exit_0(server: Any, with_signal: signal.Signals)
     assert server.logged().splitlines()[-1].endswith("= stopped")
     assert "Traceback" not in server.logged()
     assert not (server.data / "admin.sock").exists()
+
+
+@pytest.fixture
+def few_files() -> Iterator[None]:
+    """Who is started meanwhile is given 128 open files, and may raise that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_soft_limit_of_open_files_limits_nobody(few_files: None, server: Any) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    patience_s = REQUEST_HEAD_TIMEOUT_S / 2  # later the first ones have made room
+    with ExitStack() as held:
+        for _ in range(200):
+            line = socket.create_connection(("127.0.0.1", server.port), timeout=patience_s)
+            held.enter_context(line)
+            line.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert line.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_sigterm_says_come_back_and_loses_nothing(server: Any, start_server: Any) -> None:
