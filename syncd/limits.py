@@ -298,8 +298,9 @@ SESSIONS_LOOK_S = 1.0
 """Between two looks at whether the sessions that are live still may be. With the grace below it
 bounds how long the loss of a revocation's word matters: less than the two seconds promised."""
 
-SESSIONS_PER_LOOK_MAX = 1_000
-"""Of so many one look takes 4 ms of the thread that all reads pass through."""
+LOOKED_AT_ONCE = 256
+"""Accounts or sessions that one look is about, of those that go by everybody now and then: 1 ms of
+the thread that all reads pass through, and as much of the loop where everybody is woken."""
 
 ENDED_GRACE_S = 0.5
 """How long a socket whose right has ended may take to hear why before it is cut off: what was on

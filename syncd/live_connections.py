@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from syncd.errors import Refusal
@@ -41,6 +41,10 @@ class LiveConnections:
 
     def __len__(self) -> int:
         return len(self._all)
+
+    def all(self) -> tuple[Connection, ...]:
+        """Every socket there is now, in the order in which they came."""
+        return tuple(self._all)
 
     def enter(self, connection: Connection) -> None:
         """A socket was opened."""
@@ -81,27 +85,16 @@ class LiveConnections:
     def end(self, device: DeviceId, refusal: Refusal) -> None:
         """The right of a device's session ended."""
         # All of them: one whose opening was committed just before has not entered `_by_device` yet.
-        for connection in tuple(self._all):
+        for connection in self.all():
             if connection.session.device == device:
                 connection.handle(events.Ended(refusal))
-
-    def sessions(self, most: int) -> Iterator[Mapping[DeviceId, int | None]]:
-        """The devices of all sessions that were let in, with the version of the token of each; at
-        least one part, of at most so many, each as it is when it is asked for."""
-        everybody = tuple(self._all)
-        for first in range(0, max(len(everybody), 1), most):
-            yield {
-                connection.session.device: connection.session.credential
-                for connection in everybody[first : first + most]
-                if connection.session.state in (State.OPENING, State.LIVE)
-            }
 
     def end_all(
         self, over: Mapping[DeviceId, Refusal], sessions: Mapping[DeviceId, int | None]
     ) -> None:
         """The rights of these devices are over, as of the time when they had these sessions: who
         logged in anew meanwhile, goes on."""
-        for connection in tuple(self._all):
+        for connection in self.all():
             session = connection.session
             refusal = over.get(session.device)
             if refusal is not None and session.credential == sessions[session.device]:
@@ -109,15 +102,19 @@ class LiveConnections:
 
     def drain(self) -> None:
         """Say goodbye to everybody."""
-        for connection in tuple(self._all):
+        for connection in self.all():
             connection.handle(events.Draining())
 
     def abort(self) -> None:
         """Drop everybody without a word: nothing may be answered any more."""
-        for connection in tuple(self._all):
+        for connection in self.all():
             connection.abort()
 
-    def look_for_stalled(self, now: float) -> None:
-        """Close whoever accepted no byte for too long."""
-        for connection in tuple(self._all):
-            connection.look_for_stall(now)
+
+def sessions_of(connections: Iterable[Connection]) -> Mapping[DeviceId, int | None]:
+    """The devices of those that were let in, with the version of the token of each."""
+    return {
+        connection.session.device: connection.session.credential
+        for connection in connections
+        if connection.session.state in (State.OPENING, State.LIVE)
+    }

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from syncd.live_connections import sessions_of
 from tests.server.conftest import Running
 from tests.server.conftest import start as start
 from tests.server.peers import ANNE, BEN, Town, found_town, until
@@ -46,15 +47,13 @@ async def test_who_left_is_forgotten(town: Town) -> None:
     await town.only(0)
 
 
-async def test_all_sessions_are_told_in_parts(town: Town) -> None:
+async def test_a_session_is_told_once_it_was_let_in(town: Town) -> None:
     live = town.backstage.live
-    assert list(live.sessions(2)) == [{}]
+    assert (live.all(), sessions_of(live.all())) == ((), {})
     for number, name in enumerate(town.tokens, start=1):
         await town.live(name, number=number)
-    parts = list(live.sessions(2))
-    assert [len(each) for each in parts] == [2, 1]
-    assert {device for each in parts for device in each} == {
-        device for account in (ANNE, BEN) for device, _ in live.of(account)
-    }
     await town.socket()  # nobody yet
-    assert [len(each) for each in live.sessions(4)] == [3]
+    await until(lambda: len(live.all()) == 4)
+    devices = [device for account in (ANNE, BEN) for device, _ in live.of(account)]
+    assert sorted(sessions_of(live.all())) == sorted(devices)
+    assert len(devices) == 3

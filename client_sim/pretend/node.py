@@ -209,7 +209,8 @@ class Node:
         while True:
             await asyncio.sleep(_STALL_LOOK_S)
             await self.breathe()
-            self.live.look_for_stalled(self.world.now())
+            for connection in self.live.all():
+                connection.look_for_stall(self.world.now())
 
     # -------------------------------------------------------- the end
 

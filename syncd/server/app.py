@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
@@ -25,7 +24,7 @@ from syncd.errors import Refusal
 from syncd.identity.devices import Admission, Devices
 from syncd.identity.keys import Keys
 from syncd.identity.settings import LoginSettings, read_settings
-from syncd.limits import POLL_INTERVAL_S, UNFOLDED_MIB
+from syncd.limits import UNFOLDED_MIB
 from syncd.live_connections import LiveConnections
 from syncd.model import CursorScope
 from syncd.policy import Checkpoint, Policy
@@ -43,6 +42,7 @@ from syncd.server.http import Door, guard
 from syncd.server.refusals import refused
 from syncd.server.requests import Answer, Request
 from syncd.server.rights import watch_rights
+from syncd.server.rounds import watch_heads, watch_stalls
 from syncd.server.service import Service, Staff
 from syncd.server.signals import Signals
 from syncd.server.throttle import Rates, Throttle
@@ -60,9 +60,6 @@ SERVICE = web.AppKey("service", Service)
 """Where the application keeps its Service."""
 
 EXIT_STATUS_OF_FAILURE = 70
-
-_STALL_LOOK_S = 5.0
-"""How late a stalled socket may be noticed: the bound itself is 30 s."""
 
 
 _STORE_FREE_S = 3.0
@@ -200,8 +197,8 @@ class _Assembly:
                 signals.run(),
                 deadlines.run(),
                 retention.run(),
-                _poll(storage, wakeups),
-                _look_for_stalled(self._live),
+                watch_heads(storage, wakeups),
+                watch_stalls(self._live),
                 watch_rights(storage.people, self._live),
             ):
                 await stack.enter_async_context(self._running(body))
@@ -361,23 +358,3 @@ async def _open_when_free(opening: Callable[[], Awaitable[Storage]]) -> Storage:
                 log.info("= waiting: %s", refused)
         await asyncio.sleep(_LOOK_AGAIN_S)
     return await opening()
-
-
-async def _poll(storage: Storage, wakeups: Wakeups) -> None:
-    """Look at all heads now and then: what makes a lost wake-up harmless."""
-    while True:
-        # Jittered, so that many nodes on one store do not look in step.
-        await asyncio.sleep(POLL_INTERVAL_S * random.uniform(0.75, 1.25))
-        try:
-            heads = await storage.heads(wakeups.accounts())
-        except StorageError as error:
-            log.error("! heads could not be read: %s", error)
-        else:
-            wakeups.wake(wakeups.moved(heads))
-
-
-async def _look_for_stalled(live: LiveConnections) -> None:
-    loop = asyncio.get_running_loop()
-    while True:
-        await asyncio.sleep(_STALL_LOOK_S)
-        live.look_for_stalled(loop.time())

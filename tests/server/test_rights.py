@@ -9,8 +9,8 @@ import pytest
 
 from syncd import errors, limits
 from syncd.errors import Refusal
-from syncd.live_connections import LiveConnections
-from syncd.server import rights
+from syncd.live_connections import LiveConnections, sessions_of
+from syncd.server import rights, rounds
 from syncd.storage import StorageError
 from syncd.wire.codec import MsgpackCodec
 from syncd.wire.frames import Hello
@@ -120,14 +120,14 @@ async def test_who_logged_in_anew_while_somebody_looked_goes_on(town: Town) -> N
     """The look saw the session of the old token; the new one is none of its business."""
     live = town.backstage.live
     await town.live("phone")
-    [before] = live.sessions(100)
+    before = sessions_of(live.all())
     [device] = before
     rotated_credential = await town.running.service._serving().devices.rotate(ANNE, device)
     await town.only(0)
     phone = await town.socket()
     await phone.greet(rotated_credential.token)
     live.end_all({device: errors.TOKEN_ROTATED}, before)
-    [after] = live.sessions(100)
+    after = sessions_of(live.all())
     assert list(after) == [device]
     live.end_all({device: errors.DEVICE_REVOKED}, after)
     await phone.hears_goodbye(errors.DEVICE_REVOKED)
@@ -162,7 +162,7 @@ async def test_a_device_that_does_not_read_is_cut_off_from_what_was_on_its_way(
 async def test_very_many_are_looked_at_in_parts(
     deaf_town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rights, "SESSIONS_PER_LOOK_MAX", 1)
+    monkeypatch.setattr(rounds, "LOOKED_AT_ONCE", 1)
     peers = [
         await deaf_town.live(name, number=number)
         for number, name in enumerate(deaf_town.tokens, start=1)
