@@ -42,6 +42,7 @@ from syncd.storage.database_file import claim, make_database
 from syncd.storage.erase import erase_body, find_edits
 from syncd.storage.folding import Fold, fold_all
 from syncd.storage.folding import load as load_journal
+from syncd.storage.gathering import Gathering
 from syncd.storage.importing import Imported, import_account
 from syncd.storage.keeping import Keeping
 from syncd.storage.people import People
@@ -57,6 +58,7 @@ from syncd.storage.sqlite_logs import (
 )
 from syncd.storage.sqlite_people import SqlitePeople
 from syncd.storage.sqlite_retention import SqliteKeeping
+from syncd.storage.sqlite_thread import carry, connect
 from syncd.storage.unfolded import Unfolded
 
 JOURNAL_BYTES_MAX = UNFOLDED_MIB * 1024 * 1024
@@ -69,9 +71,6 @@ FREE_BYTES_MIN = 128 * 1024 * 1024
 """Room that must be left on the disk before an append is tried: the pages that the largest commit
 touches, twice (WAL and database). A disk that fills up during COMMIT would stop the process; one
 that is found full before BEGIN is a definite answer."""
-
-BUSY_TIMEOUT_S = 5.0
-"""How long to wait for a lock that only a foreign program can hold: an operator's shell, say."""
 
 log = logging.getLogger(__name__)
 
@@ -101,11 +100,11 @@ async def open_sqlite(
             lock = claim(path)
             resources.callback(os.close, lock)
             make_database(path)
-            writer = await _connect(path, resources)
-            settled = await _carry(writer, partial(prepare_writer, scope=scope))
-            unfolded = await _carry(writer, load_journal)
-            reader = await _connect(path, resources)
-            await _carry(reader, prepare_reader)
+            writer = await connect(path / DATABASE_NAME, resources)
+            settled = await carry(writer, partial(prepare_writer, scope=scope))
+            unfolded = await carry(writer, load_journal)
+            reader = await connect(path / DATABASE_NAME, resources)
+            await carry(reader, prepare_reader)
         except (OSError, sqlite3.Error, StorageError) as error:
             raise StoreRefused(f"the store in {path} cannot be opened: {error}") from error
         return SqliteStorage(
@@ -124,37 +123,6 @@ async def open_sqlite(
 def _has_room(lock: int, free_bytes_min: int) -> bool:
     disk = os.fstatvfs(lock)
     return disk.f_bavail * disk.f_frsize >= free_bytes_min
-
-
-async def _connect(folder: Path, resources: AsyncExitStack) -> aiosqlite.Connection:
-    connecting = asyncio.ensure_future(
-        aiosqlite.connect(folder / DATABASE_NAME, isolation_level=None, timeout=BUSY_TIMEOUT_S)
-    )
-    try:
-        connection = await asyncio.shield(connecting)
-    except asyncio.CancelledError:
-        # The thread opens the file all the same: it must be closed, not collected some day.
-        with suppress(sqlite3.Error):
-            await (await connecting).close()
-        raise
-    resources.push_async_callback(connection.close)
-    return connection
-
-
-async def _carry(
-    connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], Result]
-) -> Result:
-    """Run `function` on the connection's thread, to its end even if the caller is cancelled."""
-
-    def on_thread() -> Result:
-        return function(connection._conn)
-
-    # aiosqlite has no public way to run a function on its thread; a transaction made of its own
-    # coroutines would hop between threads at every statement and could be cancelled in between.
-    # Being private, the method has no types either.
-    run = asyncio.ensure_future(connection._execute(on_thread))  # type: ignore[no-untyped-call]
-    result: Result = await asyncio.shield(run)
-    return result
 
 
 class SqliteStorage:
@@ -184,6 +152,7 @@ class SqliteStorage:
         self._folding: asyncio.Task[None] | None = None
         self._unknown: StorageError | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._by_token = Gathering(self._devices_by_token)
         self._keeping = SqliteKeeping(self._write_settled, self._read_settled, unfolded, log_ahead)
         self._people = SqlitePeople(
             partial(self._run, writer), partial(self._run, reader), unfolded, self._insist_on_room
@@ -294,7 +263,7 @@ class SqliteStorage:
             await self._folding
         with suppress(StorageError):
             # What cannot be folded now is in the journal, and is folded some other day.
-            await _carry(self._writer, self._guarded(self._settle))
+            await carry(self._writer, self._guarded(self._settle))
         await self._resources.aclose()
 
     def _settle(self, connection: sqlite3.Connection) -> None:
@@ -346,7 +315,7 @@ class SqliteStorage:
     ) -> Result:
         """Run `function` on the connection's thread, unless the store's state is unknown."""
         self._insist_on_service()
-        return await _carry(connection, self._guarded(function))
+        return await carry(connection, self._guarded(function))
 
     # ------------------------------------------------------------ identity's rows
 
@@ -368,11 +337,15 @@ class SqliteStorage:
         await self._run(self._writer, create)
 
     async def device_by_token(self, token_hash: bytes) -> Device | None:
+        self._insist_on_service()
+        return await self._by_token.ask(token_hash)
+
+    async def _devices_by_token(self, token_hashes: Sequence[bytes]) -> list[Device | None]:
         find = partial(
-            sqlite_identity.device_by_token,
+            sqlite_identity.devices_by_token,
             unfolded=self._unfolded,
             scope=self._scope,
-            token_hash=token_hash,
+            token_hashes=token_hashes,
         )
         return await self._run(self._reader, find)
 

@@ -1,13 +1,14 @@
 """Accounts, devices and API keys in SQLite: synchronous functions over a connection.
 
-Each does what the door's method of the same name promises.
+Each does what the door's method of the same name promises, where nothing else is said.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from syncd import chain
 from syncd.model import EPOCH_BYTES, AccountId, CursorScope, Device, DeviceId
@@ -19,6 +20,8 @@ from syncd.storage.transaction import snapshot, transact
 from syncd.storage.unfolded import Unfolded
 
 _SQL = load("sqlite")
+
+Result = TypeVar("Result")
 
 
 def create_account(
@@ -51,14 +54,20 @@ def create_device(
     transact(connection, create)
 
 
-def device_by_token(
-    connection: sqlite3.Connection, unfolded: Unfolded, scope: CursorScope, token_hash: bytes
-) -> Device | None:
-    def read(within: sqlite3.Connection) -> list[Device]:
-        return _seen(Contents(within, unfolded), within, scope, ("device_by_token", token_hash))
+def devices_by_token(
+    connection: sqlite3.Connection,
+    unfolded: Unfolded,
+    scope: CursorScope,
+    token_hashes: Sequence[bytes],
+) -> list[Device | None]:
+    """For each of the hashes what the door's `device_by_token` promises."""
 
-    found = _steady(connection, unfolded, read)
-    return found[0] if found else None
+    def read(within: sqlite3.Connection) -> list[Device | None]:
+        contents = Contents(within, unfolded)
+        found = [_seen(contents, within, scope, ("device_by_token", each)) for each in token_hashes]
+        return [devices[0] if devices else None for devices in found]
+
+    return _steady(connection, unfolded, read)
 
 
 def devices(
@@ -116,8 +125,8 @@ def _insist(
 def _steady(
     connection: sqlite3.Connection,
     unfolded: Unfolded,
-    read: Callable[[sqlite3.Connection], list[Device]],
-) -> list[Device]:
+    read: Callable[[sqlite3.Connection], Result],
+) -> Result:
     """Read a snapshot beside what a fold may be moving into it; once more where it did."""
     while True:
         steps = unfolded.steps

@@ -16,8 +16,8 @@ from syncd.storage.sqlite_identity import (
     change_credential,
     create_account,
     create_device,
-    device_by_token,
     devices,
+    devices_by_token,
     key_name,
 )
 from syncd.storage.unfolded import Unfolded
@@ -73,7 +73,7 @@ def test_what_is_refused_leaves_no_transaction_and_no_row(connection: sqlite3.Co
 def test_a_failing_store_is_not_taken_for_a_missing_row(connection: sqlite3.Connection) -> None:
     connection.execute("DROP TABLE cursors")
     with pytest.raises(StorageError, match="no such table"):
-        device_by_token(connection, Unfolded(), CursorScope.DEVICE, PHONE_TOKEN)
+        devices_by_token(connection, Unfolded(), CursorScope.DEVICE, [PHONE_TOKEN])
 
 
 def test_what_only_the_journal_knows_of_a_device_is_told(connection: sqlite3.Connection) -> None:
@@ -90,4 +90,5 @@ def test_what_only_the_journal_knows_of_a_device_is_told(connection: sqlite3.Con
         fold.step(1)
         assert devices(connection, unfolded, scope, ALICE) == [told]
         assert devices(connection, load(connection), scope, ALICE) == [told]
-        assert device_by_token(connection, unfolded, scope, PHONE_TOKEN) == told
+        asked = [NEW_TOKEN, PHONE_TOKEN, PHONE_TOKEN]
+        assert devices_by_token(connection, unfolded, scope, asked) == [None, told, told]
