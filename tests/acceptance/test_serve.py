@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import resource
 import signal
 import socket
@@ -78,6 +79,21 @@ def test_a_soft_limit_of_open_files_limits_nobody(few_files: None, server: Any) 
             held.enter_context(line)
             line.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
             assert line.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_who_finds_no_room_is_let_in_when_there_is(server: Any) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (100, hard))
+    address, asking = ("127.0.0.1", server.port), b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    lines = [socket.create_connection(address, timeout=30) for _ in range(150)]
+    while "! no connection can be accepted" not in server.logged():
+        os.sched_yield()
+    for line in lines[:100]:
+        line.close()
+    for line in lines[100:]:
+        line.sendall(asking)
+        assert line.recv(4096).startswith(b"HTTP/1.1 200 ")
+        line.close()
 
 
 async def test_sigterm_says_come_back_and_loses_nothing(server: Any, start_server: Any) -> None:

@@ -13,8 +13,8 @@ from aiohttp import web
 
 from syncd.server.admin import ask
 from syncd.server.app import SERVICE, application
+from syncd.server.listening import address_of, bound, listen, stop_listening
 from syncd.server.requests import Key
-from syncd.server.serve import address_of, bound, listen
 from syncd.server.service import Service
 
 
@@ -63,12 +63,12 @@ async def _running(data: Path, **arguments: Any) -> AsyncIterator[Running]:
     await runner.setup()
     try:
         listening = bound("127.0.0.1", 0)
-        server = await listen(runner, listening)
+        accepting = listen(runner, listening)
         url = address_of(listening)
         async with aiohttp.ClientSession(url) as http:
             port = int(url.rpartition(":")[2])
             yield Running(url, port, data, app, app[SERVICE], http)
-        server.close()
+        await stop_listening(accepting, listening)
         await app[SERVICE].drain()
     finally:
         await runner.cleanup()

@@ -1,62 +1,26 @@
-"""The listening socket and what is no HTTP; the process itself is tried in tests/acceptance."""
+"""`serve` inside this process; as a process of its own it is tried in tests/acceptance."""
 
-import asyncio
 import socket
-from typing import Any
+from pathlib import Path
 
 import pytest
 
-from syncd.limits import ACCEPTED_AT_ONCE, PEER_SILENT_TIMEOUT_S
-from syncd.server.serve import address_of, bound
+from syncd.model import CursorScope
+from syncd.server import listening
+from syncd.server.serve import serve
 
 
-def test_a_port_is_held_before_anybody_may_connect() -> None:
-    with bound("127.0.0.1", 0) as listening:
-        address = listening.getsockname()
-        with socket.socket() as early, pytest.raises(ConnectionRefusedError):
-            early.connect(address)
-        listening.listen()
-        with pytest.raises(OSError, match="in use"):
-            bound(*address)
+async def test_a_service_that_can_let_in_nobody_any_more_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A port that is open and deaf would be worse: nobody would start it again."""
 
+    async def broken(_: socket.socket) -> list[socket.socket]:
+        raise RuntimeError("a bug")
 
-def test_accepted_sockets_notice_a_silent_peer() -> None:
-    with bound("127.0.0.1", 0) as listening:
-        listening.listen()
-        with socket.create_connection(listening.getsockname()) as _:
-            accepted, _ = listening.accept()
-            with accepted:
-                silent_ms = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
-    assert silent_ms == PEER_SILENT_TIMEOUT_S * 1000
-
-
-def test_the_shown_address_is_a_url() -> None:
-    with bound("127.0.0.1", 0) as listening:
-        assert address_of(listening) == f"http://127.0.0.1:{listening.getsockname()[1]}"
-    if socket.has_ipv6:
-        with bound("::1", 0) as listening:
-            assert address_of(listening) == f"http://[::1]:{listening.getsockname()[1]}"
-
-
-async def test_a_whole_office_connects_while_nobody_accepts(running: Any) -> None:
-    address, count = ("127.0.0.1", running.port), 20 * ACCEPTED_AT_ONCE
-    # While the loop stands still; the kernel would try again a second later what finds no room.
-    clients = [socket.create_connection(address, timeout=0.9) for _ in range(count)]
-    streams = [await asyncio.open_connection(sock=client) for client in clients]
-    for _, writer in streams:
-        writer.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
-    for reader, writer in streams:
-        assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
-        writer.close()
-        await writer.wait_closed()
-
-
-async def test_a_connection_carries_many_requests(running: Any) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
-    for _ in range(3):
-        writer.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
-        head = await reader.readuntil(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 200 ")
-        await reader.readexactly(len(b'{"status":"ok"}'))
-    writer.close()
-    await writer.wait_closed()
+    monkeypatch.setattr(listening, "_some", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        await serve(
+            data=tmp_path / "data", host="127.0.0.1", port=0, cursor_scope=CursorScope.DEVICE
+        )
+    assert capsys.readouterr().out.startswith("listening on http://127.0.0.1:")
