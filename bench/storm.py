@@ -2,20 +2,21 @@
 
 1,000 and then 5,000 devices, each of an account of its own with 10 missed messages, connect at the
 same moment, say hello, are told their verdict and get what they missed. Beside them ten devices
-that never left get a message each every 20 ms, from a process of its own: their latency before and
-during the storm says what it costs the others.
+that never left get a message each every 20 ms, in a process of its own, for which that of the crowd
+makes room: their latency before and during the storm says what it costs the others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import Connection
-from time import perf_counter
-from typing import TypeAlias
+from time import perf_counter, sleep
+from typing import Any, NamedTuple, TypeAlias
 
 from bench import options
 from bench.machine import calibration_ms
@@ -36,6 +37,18 @@ MESSAGES_MAX = 4_000
 Timed: TypeAlias = list[tuple[float, float]]
 """Of each message when it was sent, by perf_counter (one clock for all processes here), and for how
 many milliseconds it was under way."""
+
+Body: TypeAlias = Callable[[Connection], Coroutine[Any, Any, object]]
+"""What a process does; it sends one word when it is ready, and waits for one."""
+
+
+class Storm(NamedTuple):
+    """From when to when everybody came back, by perf_counter, and what that took."""
+
+    begin: float
+    end: float
+    server_cpu_s: float | None
+    load: str
 
 
 async def _talk(target: Target, parent: Connection) -> Timed:
@@ -67,50 +80,58 @@ async def _talk(target: Target, parent: Connection) -> Timed:
     ]
 
 
-def _talk_aside(target: Target, parent: Connection) -> None:
-    """The body of a process of its own: in the process that is a thousand devices coming back, an
-    arrival would be noticed as late as that process gets to it."""
-    parent.send(asyncio.run(_talk(target, parent)))
+async def _come_back(target: Target, devices: int, parent: Connection) -> Storm:
+    """What the crowd does, when the parent says a word."""
+    async with Syncd(target).crowd(devices, MISSED) as come_back:
+        parent.send(None)
+        parent.recv()
+        # A thousand machines of their own would not keep the bystanders' one waiting, either: on
+        # the core that both processes share the crowd makes room at once.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        begin = perf_counter()
+        with Stretch(target) as during:
+            await come_back()
+        return Storm(begin, perf_counter(), during.server_cpu_s, str(during))
+
+
+def _run_aside(body: Body, parent: Connection) -> None:
+    parent.send(asyncio.run(body(parent)))
 
 
 @contextmanager
-def _talking(target: Target) -> Iterator[Callable[[], Timed]]:
-    """Pairs that talk meanwhile; what is given ends it and tells the times."""
+def _aside(body: Body) -> Iterator[Callable[[], Any]]:
+    """`body` in a process of its own, ready; what is given says the word to it, waits for its end
+    and tells what it found."""
     spawning = multiprocessing.get_context("spawn")
     ours, theirs = spawning.Pipe()
-    process = spawning.Process(target=_talk_aside, args=(target, theirs), daemon=True)
+    process = spawning.Process(target=_run_aside, args=(body, theirs), daemon=True)
     process.start()
     theirs.close()
     try:
         ours.recv()
 
-        def end() -> Timed:
+        def go() -> Any:
             ours.send(None)
-            times: Timed = ours.recv()
-            return times
+            return ours.recv()
 
-        yield end
+        yield go
     finally:
         process.terminate()
         process.join()
 
 
-async def _storm(target: Target, devices: int, results: Results) -> None:
-    service = Syncd(target)
-    with _talking(target) as end_of_talk:
-        async with service.crowd(devices, MISSED) as come_back:
+def _storm(target: Target, devices: int, results: Results) -> None:
+    with _aside(partial(_talk, target)) as end_of_talk:
+        with _aside(partial(_come_back, target, devices)) as come_back:
             calm = perf_counter()
-            await asyncio.sleep(CALM_S)
-            begin = perf_counter()
-            with Stretch(target) as during:
-                await come_back()
-            end = perf_counter()
-        times = end_of_talk()
-    name, cpu = f"storm_{devices}", during.server_cpu_s
+            sleep(CALM_S)
+            storm: Storm = come_back()
+        times: Timed = end_of_talk()
+    name, cpu = f"storm_{devices}", storm.server_cpu_s
     spent = "" if cpu is None else f", server CPU per device {cpu / devices * 1e3:.2f} ms"
-    results.note(f"{name}_s", during.seconds, f"{during}{spent}")
-    calm_ms = [ms for start, ms in times if calm <= start < begin]
-    others_ms = [ms for start, ms in times if begin <= start < end]
+    results.note(f"{name}_s", storm.end - storm.begin, f"{storm.load}{spent}")
+    calm_ms = [ms for start, ms in times if calm <= start < storm.begin]
+    others_ms = [ms for start, ms in times if storm.begin <= start < storm.end]
     before = results.note_latencies(f"{name}_others_before", calm_ms)
     if len(others_ms) > 1:
         found = results.note_latencies(f"{name}_others_during", others_ms)
@@ -128,5 +149,5 @@ def _measure(bench: Bench, results: Results) -> None:
         print(f"run {turn + 1} of {bench.runs}, calibration {calibration_ms():.0f} ms", flush=True)
         for devices in (200,) if bench.quick else (1_000, 5_000):
             with bench.server() as target:
-                asyncio.run(_storm(target, devices, results))
+                _storm(target, devices, results)
     results.finish()
