@@ -137,7 +137,7 @@ COMMIT_OPENINGS_MAX = 8
 """Devices that one transaction lets in, while more of them wait for the next one: all steps after
 it are taken for all of them at a time, and whoever is connected waits that long."""
 
-CONNECTIONS_PER_SECOND = 1_700
+CONNECTIONS_PER_SECOND = 1_550
 """Connections that are accepted, over time; more wait in the kernel. Letting in one costs 0.35 ms,
 so a crowd that comes back leaves a third of a core to whoever is connected."""
 
