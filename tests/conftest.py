@@ -1,5 +1,6 @@
-"""What tests of the command line share, whether they lie here or in commands/."""
+"""What tests of the command line share, whether they lie here or in commands/; and Ctrl-C."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,11 @@ import pytest
 from syncd.__main__ import main
 
 Ran = tuple[int, str, str]
+
+# A shell that starts the suite in the background has it ignore SIGINT, and every program that a
+# test starts would inherit that: a handler does not pass to programs, so they have the default.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
