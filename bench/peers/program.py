@@ -29,10 +29,15 @@ def program(name: str, package: str) -> str:
     return found
 
 
+def about(command: Sequence[str]) -> str:
+    """All that a program prints about itself."""
+    said = subprocess.run(command, capture_output=True, text=True)
+    return said.stdout + said.stderr
+
+
 def version(command: Sequence[str]) -> str:
     """The first version number that a program prints about itself."""
-    said = subprocess.run(command, capture_output=True, text=True)
-    found = re.search(r"\d+(?:\.\d+)+", said.stdout + said.stderr)
+    found = re.search(r"\d+(?:\.\d+)+", about(command))
     return found[0] if found else "unknown"
 
 

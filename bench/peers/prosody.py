@@ -8,11 +8,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from secrets import token_urlsafe
 
-from bench.peers.peer import Place, Server, body
-from bench.peers.program import free_port, program, running, version
+from bench.peers.peer import Absent, Place, Server, body
+from bench.peers.program import about, free_port, program, running, version
 from bench.peers.xmpp import HOST, PASSWORD, XmppPeer, accounts
 
 _PAGE = 1_000
+_CONTROL = "prosodyctl"
 _CONFIG = """\
 data_path = "{folder}"
 run_as_root = true
@@ -46,7 +47,10 @@ class Prosody(XmppPeer):
 
     @contextmanager
     def start(self, place: Place) -> Iterator[Server]:
-        binary = program("prosody", "prosody, with lua-dbi-sqlite3")
+        binary = program("prosody", "prosody")
+        if "LuaDBI" not in about([_CONTROL, "about"]):
+            # It starts all the same, and archives nothing.
+            raise Absent("prosody has no SQLite (Debian's package lua-dbi-sqlite3)")
         self.begin(free_port())
         self._archive = place.folder / "archive.sqlite"
         folder = place.folder / HOST / "accounts"
@@ -57,7 +61,7 @@ class Prosody(XmppPeer):
         file = place.folder / "prosody.cfg.lua"
         file.write_text(config)
         with running(place, [binary, "--config", str(file), "-F"], self.port) as pid:
-            yield Server(pid, version(["prosodyctl", "about"]), config)
+            yield Server(pid, version([_CONTROL, "about"]), config)
 
     def copy(self, person: str, names: Sequence[str]) -> None:
         with closing(sqlite3.connect(self._archive, timeout=30.0)) as archive, archive:
