@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 
-from syncd import chain, checksum
+from syncd import chain
 from syncd.model import AccountId, DeviceId, Seq
 from syncd.storage import Damaged, journal
 from syncd.storage.journal import Appended
@@ -83,7 +83,8 @@ class Fold:
                 tail, end = part.tail, part.count
                 start = (tail.first, tail.before)
                 add_run(connection, tail.log, start, tail.stamps[:end], tail.entries[:end])
-                connection.execute(_SQL["grow_log"], (*part.end, tail.log))
+                grown = (*part.end, tail.sum_at(part.end.seq), tail.log)
+                connection.execute(_SQL["grow_log"], grown)
                 for seq, body_hash in part.erased.items():
                     keep_body_hash(connection, tail.log, seq, body_hash)
             arrival = str(self._unfolded.arrival)
@@ -106,12 +107,12 @@ class Fold:
             self._logs.pop()
             if tail is None or tail.first > self._heads[account]:
                 continue
-            if count > entries_max:
-                self._logs.append(account)  # the rest of it comes with the next step
-                count = entries_max
             erased = self._unfolded.erased.get(tail.log, {})
-            parts.append(_Part(account, tail, count, erased))
-            room -= count
+            part = _Part(account, tail, entries_max, erased)
+            if part.end.seq < tail.head:
+                self._logs.append(account)  # the rest of it comes with the next step
+            parts.append(part)
+            room -= part.count
         return parts
 
     def _take_off(self, part: _Part) -> None:
@@ -123,15 +124,11 @@ class Fold:
             del kept[seq]
         if not kept:
             unfolded.erased.pop(tail.log, None)
-        if part.count == len(tail.entries):
+        if part.end.seq < tail.head:
+            unfolded.tails[part.account] = tail.behind(part.end)
+        else:
             unfolded.rows.pop(part.account, None)
             del unfolded.tails[part.account]
-            return
-        head, link, checked = part.end
-        rest = Tail(tail.log, head + 1, checked, link)
-        rest.head_link = tail.head_link
-        rest.stamps, rest.entries = tail.stamps[part.count :], tail.entries[part.count :]
-        unfolded.tails[part.account] = rest
 
     def _fold_devices(self, messages_max: int) -> None:
         sendings, folded = self._unfolded.sendings, list[tuple[DeviceId, list[Item], list[Item]]]()
@@ -236,26 +233,16 @@ class Fold:
 
 
 class _Part:
-    """The first `count` entries of a tail; `end`: head, link and checksum of the log behind them;
-    `erased`: the hashes of those of their bodies that are no more."""
+    """The first entries of a tail, some `entries_max` at most, up to `end`; `erased`: the hashes of
+    those of their bodies that are no more."""
 
     def __init__(
-        self, account: AccountId, tail: Tail, count: int, erased: dict[Seq, bytes]
+        self, account: AccountId, tail: Tail, entries_max: int, erased: dict[Seq, bytes]
     ) -> None:
-        self.account, self.tail, self.count = account, tail, count
-        head = tail.first + count - 1
-        self.erased = {seq: each for seq, each in erased.items() if seq <= head}
-        if count == len(tail.entries):
-            self.end = (head, tail.head_link, tail.head_sum)
-            return
-        # Links within a tail are kept nowhere: as a rule a tail is folded whole.
-        link = tail.link
-        for seq in range(tail.first, head + 1):
-            entry = tail.entry(seq)
-            body_hash = self.erased.get(seq) or chain.hash_of(entry.body)
-            link = chain.link(link, seq, entry.header, body_hash)
-        stamp = tail.stamp(head)
-        self.end = (head, link, checksum.opened(stamp.sealed, stamp.chain))
+        self.account, self.tail = account, tail
+        self.end = end = tail.cut(entries_max)
+        self.count = end.seq + 1 - tail.first
+        self.erased = {seq: each for seq, each in erased.items() if seq <= end.seq}
 
 
 def _items(sending: Sending, messages_max: int) -> tuple[list[Item], list[Item]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from syncd import chain, checksum
 from syncd.checksum import crc32
@@ -18,6 +19,9 @@ from syncd.storage.pages import STAMP, Entry, Run, Stamp
 
 _ROWS_MAX = 100_000
 """Rows of logs that are remembered: a quarter of a KiB each."""
+
+MARKED_ENTRIES = 256
+"""From one mark of a tail to the next, at least: a tail that is folded in parts is cut at marks."""
 
 _STRIDE = 64
 """Entries that are weighed at a time: one by one takes three times as long, and all of a long tail
@@ -43,27 +47,65 @@ class LogRow:
     """The log that takes what is addressed to this account, since a merge closed this one."""
 
 
+class Mark(NamedTuple):
+    """A place where a log ended after some transaction, and its link there."""
+
+    seq: Seq
+    link: Link
+
+
 class Tail:
     """The newest entries of one log, first .. first + len(entries) - 1.
 
     `stamps` grows before `entries`, so whoever counts the entries finds the stamp of each.
     """
 
-    __slots__ = ("before", "entries", "first", "head_link", "link", "log", "stamps")
+    __slots__ = ("before", "entries", "first", "head_link", "log", "marked", "marks", "stamps")
 
     def __init__(self, log: int, first: Seq, before: int, link: Link) -> None:
         self.log = log
         self.first = first
-        self.before, self.link = before, link
-        """The checksum and the link of the log at first - 1."""
+        self.before = before
+        """The checksum of the log at first - 1."""
         self.head_link = link
         """The link of the newest entry; for the thread that writes."""
+        self.marks: list[Mark] = []
+        self.marked = MARKED_ENTRIES
+        """How many entries it has at least when it is marked next."""
         self.entries: list[bytes] = []
         self.stamps: list[bytes] = []
 
     @property
     def head(self) -> Seq:
         return self.first + len(self.entries) - 1
+
+    def mark(self) -> None:
+        """Note where it ends."""
+        self.marks.append(Mark(self.head, self.head_link))
+        self.marked = len(self.entries) + MARKED_ENTRIES
+
+    def cut(self, entries_max: int) -> Mark:
+        """A place inside it, or its end, with at most so many entries up to there; where it was not
+        marked before that, its first mark."""
+        end = Mark(self.head, self.head_link)
+        if len(self.entries) <= entries_max:
+            return end
+        last = self.first + entries_max - 1
+        return max((mark for mark in self.marks if mark.seq <= last), default=(*self.marks, end)[0])
+
+    def behind(self, mark: Mark) -> Tail:
+        """The rest of it, which is not empty."""
+        rest = Tail(self.log, mark.seq + 1, self.sum_at(mark.seq), self.head_link)
+        count = mark.seq + 1 - self.first
+        rest.stamps, rest.entries = self.stamps[count:], self.entries[count:]
+        rest.marks = [each for each in self.marks if each.seq > mark.seq]
+        rest.marked = self.marked - count
+        return rest
+
+    def sum_at(self, seq: Seq) -> int:
+        """The checksum at one of its entries."""
+        stamp = self.stamp(seq)
+        return checksum.opened(stamp.sealed, stamp.chain)
 
     def stamp(self, seq: Seq) -> Stamp:
         """The stamp of one of its entries."""
@@ -77,8 +119,7 @@ class Tail:
     @property
     def head_sum(self) -> int:
         """The checksum at its head. It is not empty."""
-        stamp = Stamp(*STAMP.unpack(self.stamps[-1]))
-        return checksum.opened(stamp.sealed, stamp.chain)
+        return self.sum_at(self.head)
 
     def some(self, after: Seq, to: Seq, bytes_max: int) -> list[bytes]:
         """Its entries after+1 .. to, at least one, or as many of them as have `bytes_max`
@@ -102,10 +143,7 @@ class Tail:
     def run(self, after: Seq) -> Run:
         """Its entries behind `after`, at least one, which is not before first - 1."""
         start = after + 1 - self.first
-        before = self.before
-        if start:
-            stamp = self.stamp(after)
-            before = checksum.opened(stamp.sealed, stamp.chain)
+        before = self.sum_at(after) if start else self.before
         return Run(after + 1, before, b"".join(self.stamps[start:]), b"".join(self.entries[start:]))
 
 
@@ -200,6 +238,8 @@ class Unfolded:
             tail.head_link = row.head_link
             tail.stamps += growth.stamps
             tail.entries += growth.entries
+            if len(tail.entries) >= tail.marked:
+                tail.mark()
             self.rows[row.account] = row
         self.arrival += copies
         sendings = [self._sending(device) for device in appended.senders]

@@ -1,7 +1,7 @@
 """Fixtures: every backend behind the one door."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 
 from syncd.limits import REMEMBERED_MESSAGES
 from syncd.model import AccountId, CursorScope, Epoch
-from syncd.storage import Storage
+from syncd.storage import Storage, unfolded
 from syncd.storage.memory import MemoryStorage
 from syncd.storage.sqlite import JOURNAL_BYTES_MAX, SqliteStorage, open_sqlite
 
@@ -17,6 +17,14 @@ from .works import populate
 
 OpenBackend = Callable[..., Awaitable[Storage]]
 RenewEpoch = Callable[[Storage, AccountId, Epoch], Awaitable[None]]
+
+
+@pytest.fixture(scope="package", autouse=True)
+def marked_tails() -> Iterator[None]:
+    """Tails of tests are short: with a mark after every transaction they are folded in parts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unfolded, "MARKED_ENTRIES", 1)
+        yield
 
 
 @pytest.fixture(params=["memory", "sqlite", "sqlite-folding"])

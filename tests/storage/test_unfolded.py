@@ -1,5 +1,6 @@
 """What only the journal holds: tails that grow under their readers, and what was sent."""
 
+from itertools import islice
 from zlib import crc32
 
 import pytest
@@ -53,6 +54,39 @@ def message(
 
 
 # ---------------------------------------------------------------- tails
+
+
+@given(
+    sizes=st.lists(st.integers(1, 5), min_size=1, max_size=8),
+    marked=st.integers(1, 8),
+    entries_max=st.integers(1, 40),
+)
+def test_a_tail_is_cut_where_a_transaction_ended(
+    sizes: list[int], marked: int, entries_max: int
+) -> None:
+    numbers = iter(range(3, 100))
+    growths, row, links = list[Growth](), row_of(ALICE, 2), {}
+    unfolded = Unfolded()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "MARKED_ENTRIES", marked)
+        for size in sizes:
+            growths.append(grow(row, *islice(numbers, size)))
+            unfolded.take(growths[-1:], appended())
+            links[row.head] = row.head_link
+        whole = pieces = unfolded.tails[ALICE]
+        while (mark := pieces.cut(entries_max)).seq < whole.head:
+            taken = mark.seq + 1 - pieces.first
+            assert taken <= max(entries_max, marked + max(sizes)), "little more than was asked for"
+            assert mark.link == links[mark.seq]
+            rest = pieces.behind(mark)
+            assert (rest.first, rest.before) == (mark.seq + 1, whole.sum_at(mark.seq))
+            assert pieces.entries == pieces.entries[:taken] + rest.entries
+            assert pieces.stamps == pieces.stamps[:taken] + rest.stamps
+            pieces = rest
+        assert mark == (whole.head, whole.head_link) == (pieces.head, pieces.head_link)
+        unfolded.tails[ALICE] = pieces
+        unfolded.take([grow(row, *islice(numbers, 8))], appended())
+        assert pieces.marks[-1] == (row.head, row.head_link), "the rest goes on being marked"
 
 
 def test_a_tail_begins_where_the_pages_end() -> None:
