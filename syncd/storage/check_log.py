@@ -4,7 +4,6 @@ checksum, in its pages and in the journal.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator
 
 from syncd import chain, checksum, heading
@@ -50,7 +49,7 @@ def _runs(contents: Contents, log: LogRow, walk: _Walk) -> Iterator[Run]:
     for arrival, *fields in contents.pages(log):
         try:
             run = Run.of_row(*fields)
-        except (*UNREADABLE, struct.error) as error:
+        except UNREADABLE as error:
             walk.find(fields[0], f"its page cannot be read: {error}")
             walk.lose_place(fields[0])
             continue

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, field
 
+from syncd.storage.transaction import CHANGED
+
 FINDINGS_MAX = 1_000
 """So many are told in full: a store with more is beyond repair by hand."""
 
-UNREADABLE = (sqlite3.Error, TypeError, ValueError, OverflowError)
+UNREADABLE = (sqlite3.Error, *CHANGED)
 """What is raised by a value that damage has turned into another one, or into another type."""
 
 

@@ -24,7 +24,7 @@ from syncd.storage.journal import Appended
 from syncd.storage.pages import add_run, keep_body_hash
 from syncd.storage.queries import load as load_queries
 from syncd.storage.sent_runs import Item, add_items
-from syncd.storage.transaction import damaged, transact
+from syncd.storage.transaction import believing, damaged, transact
 from syncd.storage.unfolded import Growth, LogRow, Sending, Tail, Unfolded
 
 _SQL = load_queries("sqlite")
@@ -275,14 +275,10 @@ def load(connection: sqlite3.Connection, *, anyway: bool = False) -> Unfolded:
     (unfolded.arrival,) = connection.execute(_SQL["last_arrival"]).fetchone()
     reading = _Reading(connection, unfolded)
     try:
-        with _cycles_left_alone():
+        with believing(), _cycles_left_alone():
             for size, appended in journal.read(connection):
                 unfolded.bytes += size
                 reading.take(appended)
-    except (TypeError, ValueError, OverflowError) as error:
-        # A flipped bit in a row's own description changes the type or the size of a value.
-        if not anyway:
-            raise Damaged(f"a row does not hold what was stored: {error}") from error
     except Damaged:
         if not anyway:
             raise

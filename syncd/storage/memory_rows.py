@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from syncd.errors import Refusal
 from syncd.model import AccountId, DeviceId, Epoch, Seq
 from syncd.persons import Subject
-from syncd.storage.register import ENDINGS
+from syncd.storage.register import ending
 from syncd.storage.remembered import Remembered
 
 
@@ -33,7 +33,7 @@ class StoredDevice:
     @property
     def ended(self) -> Refusal | None:
         """Why its token opens nothing. Kept by name, so that a copy of the store tells the same."""
-        return None if self.ended_by is None else ENDINGS[self.ended_by]
+        return ending(self.ended_by)
 
 
 @dataclass(slots=True)

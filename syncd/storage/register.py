@@ -24,6 +24,15 @@ ENDINGS: Mapping[str, Refusal] = {
 """Why a device is signed out, by the name that its row holds."""
 
 
+def ending(name: str | None) -> Refusal | None:
+    """What `name` stands for; nothing, where the device is not signed out. Raises ValueError."""
+    if name is None:
+        return None
+    if name not in ENDINGS:
+        raise ValueError(f"nothing is signed out as {name!r:.40}")
+    return ENDINGS[name]
+
+
 @dataclass(frozen=True, slots=True)
 class Installed:
     """A device as login sees it. ended: why its token opens nothing; None where it does."""

@@ -35,12 +35,12 @@ from syncd.storage import Damaged
 from syncd.storage.cursors import cursor_key
 from syncd.storage.journal import Cursor
 from syncd.storage.queries import load
-from syncd.storage.register import ENDINGS
+from syncd.storage.register import ending
 from syncd.storage.remembered import Answer, Remembered
 from syncd.storage.rules import Ruling, rule
 from syncd.storage.sent_runs import seq_in
 from syncd.storage.sqlite_book import SqliteBook
-from syncd.storage.transaction import transact
+from syncd.storage.transaction import believing, damaged, transact
 from syncd.storage.unfolded import LogRow, Unfolded, higher
 
 _SQL = load("sqlite")
@@ -61,12 +61,10 @@ def commit_work(
     book = SqliteBook(connection, unfolded)
     commit = _Commit(connection, book, scope, remembered)
     try:
-        done = transact(connection, lambda within: commit.run(work))
-    except (TypeError, ValueError, OverflowError) as error:
-        book.abandoned()
-        # A flipped bit in a row changes the type or the size of a value. It was rolled back: were
-        # it not definite, the process would stop, and again each time that the device comes back.
-        raise Damaged(f"a row does not hold what was stored: {error}") from error
+        # Damage is definite, as it was rolled back: else the process would stop, and again each
+        # time that the device comes back.
+        with believing():
+            done = transact(connection, lambda within: commit.run(work))
     except BaseException:
         book.abandoned()
         raise
@@ -146,8 +144,9 @@ class _Commit:
             return errors.NOT_AUTHENTICATED
         if sender.revoked:
             return errors.DEVICE_REVOKED
-        if sender.ended is not None:
-            return ENDINGS[sender.ended]
+        signed_out = ending(sender.ended)
+        if signed_out is not None:
+            return signed_out
         if request.credential not in (None, sender.credential):
             return errors.TOKEN_ROTATED
         if sender.account != request.account:
@@ -194,7 +193,9 @@ class _Commit:
         account, number = sender.account, draft.number
         if sender.refusing is not None:
             return Refused(number, sender.refusing)
-        assert draft.account == account, "a device speaks for its account"
+        if draft.account != account:
+            # Not for a merge, which ends the session.
+            raise damaged(draft.account, f"the row of device {draft.device} says {account}")
         if number <= sender.remembered.highest:
             if not sender.recalled:
                 self._recall(sender)

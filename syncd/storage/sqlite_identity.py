@@ -15,8 +15,8 @@ from syncd.model import EPOCH_BYTES, AccountId, CursorScope, Device, DeviceId
 from syncd.storage.contents import Contents
 from syncd.storage.cursors import cursor_key
 from syncd.storage.queries import load
-from syncd.storage.register import ENDINGS
-from syncd.storage.transaction import snapshot, transact
+from syncd.storage.register import ending
+from syncd.storage.transaction import believing, snapshot, transact
 from syncd.storage.unfolded import Unfolded
 
 _SQL = load("sqlite")
@@ -98,7 +98,8 @@ def change_credential(
             raise KeyError(device)
         return found[0]
 
-    return transact(connection, change)
+    with believing():
+        return transact(connection, change)
 
 
 def add_key(connection: sqlite3.Connection, name: str, key_hash: bytes) -> None:
@@ -130,7 +131,8 @@ def _steady(
     """Read a snapshot beside what a fold may be moving into it; once more where it did."""
     while True:
         steps = unfolded.steps
-        found = snapshot(connection, read)
+        with believing():
+            found = snapshot(connection, read)
         if unfolded.steps == steps:
             return found
 
@@ -164,7 +166,7 @@ def _seen(
                 cursor=cursor,
                 head=contents.head(account, head),
                 verdict=verdict,
-                ended=None if ended is None else ENDINGS[ended],
+                ended=ending(ended),
             )
         )
     return found

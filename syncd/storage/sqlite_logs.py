@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import struct
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -20,16 +19,15 @@ from syncd.model import (
     ReadRequest,
     Seq,
 )
-from syncd.storage import UNKNOWN_EPOCH
+from syncd.storage import UNKNOWN_EPOCH, Damaged
 from syncd.storage.contents import Contents
 from syncd.storage.pages import Run, drop_body_hashes, drop_until, runs
 from syncd.storage.queries import load
 from syncd.storage.sent_runs import drop_items
-from syncd.storage.transaction import damaged, snapshot, transact
+from syncd.storage.transaction import CHANGED, damaged, definite, snapshot, transact
 from syncd.storage.unfolded import LogRow, Tail, Unfolded
 
 _SQL = load("sqlite")
-_PRIMARY_CODE = 0xFF  # of an extended error code
 
 
 def recent_page(unfolded: Unfolded, request: ReadRequest) -> Page | None:
@@ -67,15 +65,13 @@ def _page_or_damage(
 ) -> Page:
     try:
         return _read_page(connection, tail, request)
-    except (TypeError, ValueError, OverflowError, struct.error) as error:
-        # A flipped bit in a row's own description changes the type or the size of a value.
+    except CHANGED as error:
         raise damaged(request.account, f"a row does not hold what was stored: {error}") from error
-    except sqlite3.DatabaseError as error:
-        # What Python itself cannot read of a row has no code of SQLite's.
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-        if code & _PRIMARY_CODE != sqlite3.SQLITE_CORRUPT:
-            raise
-        raise damaged(request.account, str(error)) from error
+    except sqlite3.Error as error:
+        meant = definite(error)
+        if isinstance(meant, Damaged):
+            meant = damaged(request.account, str(error))
+        raise meant from error
 
 
 def _read_page(connection: sqlite3.Connection, tail: Tail | None, request: ReadRequest) -> Page:

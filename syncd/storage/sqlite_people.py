@@ -28,7 +28,7 @@ from syncd.persons import (
 from syncd.storage import signing_in
 from syncd.storage.contents import Contents
 from syncd.storage.queries import load
-from syncd.storage.register import ENDINGS
+from syncd.storage.register import ending
 from syncd.storage.sqlite_register import SqliteRegister
 from syncd.storage.transaction import snapshot, transact
 from syncd.storage.unfolded import Unfolded
@@ -253,7 +253,7 @@ def _subjects(connection: sqlite3.Connection, account: AccountId) -> list[Subjec
 def _ending(revoked: int | None, ended: str | None) -> Refusal:
     if revoked is None or revoked:
         return errors.DEVICE_REVOKED
-    return errors.TOKEN_ROTATED if ended is None else ENDINGS[ended]
+    return ending(ended) or errors.TOKEN_ROTATED
 
 
 def _union(platform: Any, unionid: Any) -> Union | None:

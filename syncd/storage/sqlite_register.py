@@ -23,10 +23,10 @@ from syncd.model import (
 from syncd.persons import Standing, Subject, Union
 from syncd.storage.logins import Person
 from syncd.storage.queries import load
-from syncd.storage.register import ENDINGS, Copy, Installed, NewDevice
+from syncd.storage.register import Copy, Installed, NewDevice, ending
 from syncd.storage.sent_runs import seq_in
 from syncd.storage.sqlite_book import SqliteBook
-from syncd.storage.transaction import damaged
+from syncd.storage.transaction import CHANGED, damaged
 from syncd.storage.unfolded import LogRow, Unfolded
 
 _SQL = load("sqlite")
@@ -193,7 +193,7 @@ class SqliteRegister:
     def copies(self, guest: AccountId, account: AccountId) -> Iterator[Copy]:
         try:
             yield from self._copies(self._log(guest), self._log(account))
-        except (TypeError, ValueError, OverflowError, sqlite3.DatabaseError) as error:
+        except (*CHANGED, sqlite3.DatabaseError) as error:
             raise damaged(guest, f"not everything can be read: {error}") from error
 
     def _copies(self, log: LogRow, into: LogRow) -> Iterator[Copy]:
@@ -254,7 +254,7 @@ def _installed(row: tuple[Any, ...]) -> Installed:
         account,
         credential,
         bool(revoked),
-        None if ended is None else ENDINGS[ended],
+        ending(ended),
         secret_hash,
         None if issuer is None else Subject(issuer, name),
     )

@@ -11,7 +11,9 @@ After an unknown outcome the connection must not be used again.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from syncd import errors
@@ -23,6 +25,10 @@ Result = TypeVar("Result")
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT)
 """No work of ours violates a constraint of the schema, but on top of rows that are wrong."""
+
+CHANGED = (TypeError, ValueError, OverflowError, struct.error)
+"""What is raised where a flipped bit in a row, or in its own description, has changed the type or
+the size of a value."""
 
 _SQL = load("sqlite")
 
@@ -68,12 +74,24 @@ def snapshot(
 
 def definite(error: sqlite3.Error) -> StorageError:
     """What an error means when it is certain that nothing was written."""
-    code = getattr(error, "sqlite_errorcode", 0)
+    # What Python itself cannot read of a row, text that is no UTF-8, has no code of SQLite's.
+    unreadable = isinstance(error, sqlite3.OperationalError)
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT if unreadable else 0)
     if code & 0xFF in _DAMAGE:
         return Damaged(str(error))
     full = code == sqlite3.SQLITE_FULL
     refusal = errors.STORAGE_FULL if full else errors.BUSY
     return StorageError(str(error), definite=True, refusal=refusal)
+
+
+@contextmanager
+def believing() -> Iterator[None]:
+    """Around what reads rows and makes something of them. Raises Damaged where they do not hold
+    what was stored: whoever asked hears of it, and the process goes on."""
+    try:
+        yield
+    except CHANGED as error:
+        raise Damaged(f"a row does not hold what was stored: {error}") from error
 
 
 def damaged(account: AccountId, what: str) -> Damaged:

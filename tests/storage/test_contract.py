@@ -24,7 +24,7 @@ from syncd.model import (
     Work,
     direct,
 )
-from syncd.storage import UNKNOWN_EPOCH, Storage
+from syncd.storage import UNKNOWN_EPOCH, Damaged, Storage
 
 from .conftest import OpenBackend, RenewEpoch
 from .works import (
@@ -202,7 +202,8 @@ async def test_each_device_has_its_own_numbers(storage: Storage) -> None:
 
 
 async def test_a_device_speaks_for_its_own_account_only(storage: Storage) -> None:
-    with pytest.raises(AssertionError):
+    # A backend with rows cannot tell whether the caller or the device's row is wrong.
+    with pytest.raises((AssertionError, Damaged)):
         await storage.commit(sending(draft(1, members=(BOB, ALICE))))
     assert await storage.heads([ALICE, BOB]) == {ALICE: 0, BOB: 0}
 

@@ -2,8 +2,10 @@
 
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import closing
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -453,3 +455,39 @@ def test_a_damaged_row_refuses_its_commit_for_certain(
     assert caught.value.definite
     assert not connection.in_transaction
     assert stored(pair) == (0, 0)
+
+
+@pytest.mark.parametrize("table", ["logs", "devices", "sent"])
+def test_a_flipped_bit_is_damage_and_never_a_surprise(table: str, tmp_path: Path) -> None:
+    file, scope = tmp_path / "store.db", CursorScope.DEVICE
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        pair = Pair(connection, scope)
+        pair.commit(sending(1))
+        pair.settle()
+        query = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+        (root,) = connection.execute(query, (table,)).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    sound = file.read_bytes()
+    # The header of a b-tree page says at its sixth byte where rows begin, which end with the page.
+    end = root * size
+    page = sound[end - size : end]
+    start = end - size + int.from_bytes(page[5:7])
+    tokens = list(TOKEN.values())
+    asked = [
+        lambda flipped: commit_work(flipped, Unfolded(), sending(1, 2), scope, CAPACITY),
+        lambda flipped: commit_work(flipped, Unfolded(), Work(openings=(opening(),)), scope),
+        lambda flipped: sqlite_identity.devices(flipped, Unfolded(), scope, ALICE),
+        lambda flipped: sqlite_identity.devices_by_token(flipped, Unfolded(), scope, tokens),
+    ]
+    damages = 0
+    for bit in range(8 * start, 8 * end, 5):
+        changed = bytearray(sound)
+        changed[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(changed)
+        with closing(sqlite3.connect(file, isolation_level=None)) as flipped:
+            for ask in asked:
+                try:
+                    ask(flipped)
+                except Damaged:
+                    damages += 1
+    assert damages > 10
