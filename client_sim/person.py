@@ -186,7 +186,9 @@ class People:
                 self._tell(guest, "", str(refused))
                 if not self._is_told(self.home(one)):
                     return  # else it was done the first time, and nobody answered
-            self._merged[self.home(one)] = self.home(other)
+            into = self.home(other)
+            if self.home(one) != into:  # else a device of the guest came home meanwhile
+                self._merged[self.home(one)] = into
 
     def _tell(self, name: str, device: str, code: str = "") -> None:
         house = self._house

@@ -1,5 +1,7 @@
 """People of a play who log in by themselves, in the pretend world: what they are told and keep."""
 
+import pytest
+
 from client_sim.history import Closed, Device, History, Login, Merged, Revoked, Send
 from tests.client_sim.scenes import played, told
 
@@ -32,6 +34,24 @@ def test_a_guest_that_turns_out_to_be_alice() -> None:
     [merged] = told(history, Merged)
     assert (merged.guest, merged.account) == (guest, account)
     assert merged.prover == told(history, Device, name="tablet")[0].device
+
+
+@pytest.mark.parametrize("seed", range(10, 26))
+def test_a_guest_comes_home_while_an_operator_merges_it(seed: int) -> None:
+    """In some of these worlds the device hears of it first."""
+    history = played(
+        "phone signs in with app",
+        "tablet signs in with page",
+        "meanwhile tablet brings its unionid",
+        "tablet is merged into alice",
+        cast=CAST,
+        people=("alice", "bob"),
+        seed=seed,
+    )
+    [account] = accounts(history, "phone")
+    guest, *later = accounts(history, "tablet")
+    assert [(each.guest, each.account) for each in told(history, Merged)] == [(guest, account)]
+    assert set(later) <= {account}
 
 
 def test_names_stand_for_whatever_account_somebody_is_in() -> None:
