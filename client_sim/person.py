@@ -76,8 +76,10 @@ class People:
 
     def home(self, account: str) -> str:
         """The account that this one is since its merges."""
-        while account in self._merged:
-            account = self._merged[account]
+        # The server's word goes before what its answers, in whatever order they came, let conclude.
+        merged = self._merged | self._told_merges()
+        while account in merged:
+            account = merged[account]
         return account
 
     def accounts(self) -> Iterator[str]:
@@ -130,17 +132,15 @@ class People:
 
     def _came_home(self, guest: str, account: str, prover: str) -> None:
         """A server that is killed may have merged without telling anybody."""
-        if guest in self._merged:
-            return
-        self._merged[guest] = account
-        if not self._is_told(guest):
+        guest = self.home(guest)
+        if guest != self.home(account):
+            self._merged[guest] = account
             told = {"guest": guest, "account": account, "prover": prover}
             self._house.history.tell(Merged(at=self._house.now(), **told))
 
-    def _is_told(self, guest: str) -> bool:
-        """Whether the history has this guest's merge."""
+    def _told_merges(self) -> dict[str, str]:
         records = self._house.history.records
-        return any(isinstance(each, Merged) and each.guest == guest for each in records)
+        return {each.guest: each.account for each in records if isinstance(each, Merged)}
 
     async def _go_on(self, device: str, got: Enrolled) -> None:
         player = self._stage.players.get(device)
@@ -184,11 +184,10 @@ class People:
                 await self._house.merge(one, other)
             except LoginRefused as refused:
                 self._tell(guest, "", str(refused))
-                if not self._is_told(self.home(one)):
-                    return  # else it was done the first time, and nobody answered
-            into = self.home(other)
-            if self.home(one) != into:  # else a device of the guest came home meanwhile
-                self._merged[self.home(one)] = into
+                return
+            if self.home(one) != self.home(other):
+                # A server in a process of its own tells later.
+                self._merged[self.home(one)] = self.home(other)
 
     def _tell(self, name: str, device: str, code: str = "") -> None:
         house = self._house

@@ -54,6 +54,25 @@ def test_a_guest_comes_home_while_an_operator_merges_it(seed: int) -> None:
     assert set(later) <= {account}
 
 
+@pytest.mark.parametrize("seed", range(100_110, 100_120))
+def test_whoever_a_guest_was_merged_into_may_turn_out_to_be_a_guest(seed: int) -> None:
+    """The unionid comes while an operator merges the guest: in some of these worlds Alice's account
+    takes all of them in, and her device is answered before the operator."""
+    history = played(
+        "at 0 s: PC1 signs in with app",
+        "at 0 s: PC1 signs in with page",
+        "at 1 s: PC1 brings its unionid",
+        "at 2 s: PC1 is merged into carol",
+        cast={"alice": ("PC1",), "carol": ("phone",)},
+        people=("alice",),
+        weather={"disk_slow": 0.5},
+        seed=seed,
+    )
+    homes = {each.guest: each.account for each in told(history, Merged)}
+    remaining = {each.account for each in told(history, Device) if each.name.startswith("new ")}
+    assert remaining == {*homes.values()} - homes.keys()
+
+
 def test_names_stand_for_whatever_account_somebody_is_in() -> None:
     history = lived(
         "phone signs in with app",
