@@ -123,12 +123,11 @@ class PretendHouse:
     async def close(self) -> None:
         """End everything: nothing of what still ends is told."""
         self._world.end()
-        current = asyncio.current_task()
-        left = [task for task in asyncio.all_tasks() if task is not current]
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left)
+        # A device that is closing takes the first cancellation for the end of whom it waits for.
+        while left := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=_LOOK_S)
         self._disk.close()
 
     def now(self) -> float:

@@ -73,3 +73,10 @@ def test_a_house_is_closed_whatever_happens() -> None:
         house.run(play_in(house, play, troupe))
     device = told(house.history, Process)[-1]
     assert device.state == "crashed"  # nobody's app is left behind
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_cannot_be_done_is_said_also_while_a_device_is_closing(seed: int) -> None:
+    steps = ("phone logs in", "PC1 logs in", "meanwhile phone logs out", "0.01 s pass")
+    with pytest.raises(CannotDo, match="PC2 was not copied"):
+        played(*steps, "PC2 is set back to its copy", seed=seed)
