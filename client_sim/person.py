@@ -44,17 +44,21 @@ class People:
         self._apps: dict[str, str] = {}
         self._merged: dict[str, str] = {}
         self._turns: Mapping[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._looks: Mapping[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def __contains__(self, device: object) -> bool:
         return device in self._person_of
 
     async def there(self, device: str) -> bool:
         """Whether somebody plays this device, or will soon: who is just about to log in is waited
-        for."""
+        for, and who waited longest goes on first."""
         until = self._house.now() + _PATIENCE_S
-        while device not in self._stage.players and device in self and self._house.now() < until:
-            await self._house.wait(_LOOK_S)
-        return device in self._stage.players
+        async with self._looks[device]:
+            while device not in self._stage.players:
+                if device not in self or self._house.now() >= until:
+                    return False
+                await self._house.wait(_LOOK_S)
+        return True
 
     async def somebody(self, name: str) -> str | None:
         """The id of the account that a name stands for, when somebody is logged in there; None

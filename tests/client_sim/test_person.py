@@ -2,7 +2,7 @@
 
 import pytest
 
-from client_sim.history import Closed, Device, History, Login, Merged, Revoked, Send
+from client_sim.history import Closed, Device, Fault, History, Login, Merged, Revoked, Send
 from tests.client_sim.scenes import played, told
 
 CAST = {"alice": ("phone", "tablet", "PC1"), "bob": ("laptop",)}
@@ -115,6 +115,19 @@ def test_a_copy_of_a_store_holds_the_device_that_it_was() -> None:
     )
     first, second, third = told(history, Device, name="phone")
     assert first.device == third.device != second.device
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_waits_for_a_device_goes_on_in_order(seed: int) -> None:
+    history = played(
+        "at 0 s: phone is copied",
+        "at 0.05 s: phone is set back to its copy",
+        "at 0.1 s: phone signs in with app",
+        cast=CAST,
+        people=("alice", "bob"),
+        seed=seed,
+    )
+    assert told(history, Fault, kind="device_restored")
 
 
 def test_signed_out_everywhere_until_the_next_login() -> None:
