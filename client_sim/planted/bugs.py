@@ -39,7 +39,7 @@ BUGS = (
         "    each = [(x.sender, x.number, x.content, x.header_size, x.entry, x.places[:2], None)"
         " for x in appended.messages]; own = _encode(appended._replace(messages=each));"
         ' connection.execute(_SQL["add_to_journal"], (own, crc32(own)));'
-        ' connection.executescript("COMMIT; BEGIN IMMEDIATE");'
+        ' connection.execute("COMMIT"); connection.execute("BEGIN IMMEDIATE");'
         ' each = [(x.sender, x.number, b"", x.header_size, x.entry, x.places[2:], None)'
         " for x in appended.messages];"
         " record = _encode(appended._replace(messages=each, cursors=[]))",

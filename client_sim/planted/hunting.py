@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from client_sim.judging.verdict import Judgement
+from client_sim.judging.verdict import Judgement, Ruling
 from client_sim.planted.bug import POWER_CUT, Bug
 from client_sim.planted.bugs import BY_NAME
 from client_sim.planted.planting import plant, server_command
@@ -92,6 +92,7 @@ def _killed(bug: Bug, power_cut: bool) -> Callable[[int], Verdict]:
     from client_sim.house import CannotDo
     from client_sim.live import crash_points
     from client_sim.live.program import Command
+    from client_sim.live_server import ServerFailed
 
     program = Command(server_command(bug.name))
     try:
@@ -103,7 +104,11 @@ def _killed(bug: Bug, power_cut: bool) -> Callable[[int], Verdict]:
 
     def perform(seed: int) -> Verdict:
         point = points[seed % len(points)]
-        life = asyncio.run(crash_points.live_through(point, program, power_cut=power_cut))
+        try:
+            life = asyncio.run(crash_points.live_through(point, program, power_cut=power_cut))
+        except ServerFailed as error:
+            # It lost so much that the play could not go on, and nothing was judged.
+            return Ruling.UNKNOWN.value, (), str(error)
         return _said(life.judgement)
 
     return perform
