@@ -133,7 +133,7 @@ class SqliteShelf:
         kept = self._kept
         if kept.server not in ("", server):
             raise StoreMismatch(kept.server, server)
-        if token is None and kept.token is None:
+        if not token and kept.token is None:
             raise ValueError("no token was given, and the store holds none")
         with self._transaction():
             kept.server, kept.token = server, token or kept.token

@@ -102,10 +102,11 @@ def test_a_blank_store_knows_nothing(blank: Shelf) -> None:
 
 
 def test_the_token_is_kept(blank: Shelf) -> None:
-    with pytest.raises(ValueError, match="token"):
-        blank.begin(SERVER, INSTANCE, None)
+    for nothing in (None, ""):
+        with pytest.raises(ValueError, match="no token was given"):
+            blank.begin(SERVER, INSTANCE, nothing)
     blank.begin(SERVER, INSTANCE, TOKEN)
-    assert blank.begin(SERVER, INSTANCE, None)[1] == TOKEN
+    assert blank.begin(SERVER, INSTANCE, None)[1] == blank.begin(SERVER, INSTANCE, "")[1] == TOKEN
     assert blank.begin(SERVER, INSTANCE, "newer")[1] == "newer"
     assert blank.begin(SERVER, INSTANCE, None)[1] == "newer"
 
