@@ -40,7 +40,7 @@ from syncd.model import (
     Superseded,
     Work,
 )
-from syncd.storage import UNKNOWN_EPOCH
+from syncd.storage import UNKNOWN_EPOCH, Damaged
 from syncd.storage.cursors import cursor_key
 from syncd.storage.keeping import Keeping
 from syncd.storage.memory_log import Log
@@ -169,7 +169,8 @@ class MemoryStorage:
         return tuple(outcomes)
 
     def _append(self, device: StoredDevice, draft: Draft, grown: set[AccountId]) -> Outcome:
-        assert draft.account == device.account, "a device speaks for its account"
+        if draft.account != device.account:
+            raise Damaged(f"the row of device {draft.device} says {device.account}")
         known = device.remembered.judge(draft, self._logs[draft.account].floor)
         if known is not None:
             return known
