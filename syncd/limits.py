@@ -144,6 +144,10 @@ so a crowd that comes back leaves a third of a core to whoever is connected."""
 ACCEPTED_AT_ONCE = 4
 """Of these at a time: all that they need next is done for all of them, for a quarter less."""
 
+TOKENS_INTERVAL_S = ACCEPTED_AT_ONCE / CONNECTIONS_PER_SECOND
+"""Between two looks for tokens, at least, so that those who were let in together are looked up
+together: a change of thread costs more than their rows. One device alone waits for nothing."""
+
 COMPANY_S = 1.0
 """So long after a second account sent anything, nobody is taken to be alone: people who write to
 each other pause longer than a transaction takes."""

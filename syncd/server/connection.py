@@ -52,7 +52,7 @@ from syncd.server.signals import Signals
 from syncd.server.throttle import Stranger, Throttle
 from syncd.wakeups import Wakeups
 from syncd.wire.codec import Codec, Malformed
-from syncd.wire.frames import Answers, Goodbye, Signalled
+from syncd.wire.frames import Answers, Goodbye, Signalled, VerdictFields
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,9 @@ Authenticate = Callable[[str], Awaitable[Admission | Refusal]]
 
 _BACKPRESSURE_LOOK_S = 0.05
 """How often a connection whose socket is full looks whether it may read again."""
+
+_FOLLOWED = (Answers, VerdictFields)
+"""Frames after which there mostly is another one at once: the echo, the first batch."""
 
 _RESET = struct.pack("ii", 1, 0)
 """Linger for no time: closing throws away what was not sent, and resets the connection."""
@@ -292,7 +295,7 @@ class Connection:
         self._hand_over(self._backstage.batches.frame(self._codec, command.prev, page))
 
     def _reply(self, command: commands.Reply) -> None:
-        write = self._hold if isinstance(command.frame, Answers) else self._write
+        write = self._hold if isinstance(command.frame, _FOLLOWED) else self._write
         write(self._codec.encode(command.frame), self._opcode)
 
     def _submit(self, command: commands.Append) -> None:
@@ -348,7 +351,7 @@ class Connection:
             self._hand_over(b"")
 
     def _hold(self, data: bytes, opcode: WSMsgType) -> None:
-        """Keep a message until something follows it, the echo of what it answers, say; not long."""
+        """Keep a message until something follows it; not long."""
         if not self._held:
             self._backstage.flushing.add(self)
         self._held += framed(data, opcode)

@@ -143,7 +143,6 @@ async def _some(listening: socket.socket) -> list[socket.socket]:
     try:
         while len(accepted) < ACCEPTED_AT_ONCE:
             accepted.append(listening.accept()[0])
-            accepted[-1].setblocking(False)
     except OSError:
         pass  # nobody else waits; or it will be said again
     return accepted

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 from math import ceil
@@ -184,6 +185,7 @@ class Throttle:
         return throttled
 
 
+@lru_cache(maxsize=1024)
 def network_of(remote: str | None) -> str:
     """Whom the limits of an address are for: an IPv4 address, or the network of an IPv6 one."""
     try:

@@ -20,10 +20,17 @@ class Gathering(Generic[Question, Answer]):
 
     look: gives the answers to some questions, in their order. Where it raises, each of them is
         asked again by itself, so that nobody suffers from another one's question.
+    interval_s: between the beginnings of two looks, at least; who asks alone waits for nothing.
     """
 
-    def __init__(self, look: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]]) -> None:
+    def __init__(
+        self,
+        look: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]],
+        interval_s: float = 0.0,
+    ) -> None:
         self._look = look
+        self._interval_s = interval_s
+        self._again_at = 0.0
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
         self._looking: asyncio.Task[None] | None = None
 
@@ -37,8 +44,14 @@ class Gathering(Generic[Question, Answer]):
 
     async def _serve(self) -> None:
         """Look until nobody waits. A task of its own: who asked may be cancelled."""
+        clock = asyncio.get_running_loop().time
         try:
             while self._waiting:
+                now = clock()
+                if now < self._again_at:
+                    await asyncio.sleep(self._again_at - now)
+                    now = clock()
+                self._again_at = now + self._interval_s
                 asked, self._waiting = self._waiting, []
                 await self._answer(asked)
         finally:

@@ -20,7 +20,7 @@ from typing import TypeVar
 import aiosqlite
 
 from syncd import errors
-from syncd.limits import REMEMBERED_MESSAGES, UNFOLDED_MIB
+from syncd.limits import REMEMBERED_MESSAGES, TOKENS_INTERVAL_S, UNFOLDED_MIB
 from syncd.membership import Members
 from syncd.model import (
     AccountId,
@@ -152,7 +152,7 @@ class SqliteStorage:
         self._folding: asyncio.Task[None] | None = None
         self._unknown: StorageError | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._by_token = Gathering(self._devices_by_token)
+        self._by_token = Gathering(self._devices_by_token, TOKENS_INTERVAL_S)
         self._keeping = SqliteKeeping(self._write_settled, self._read_settled, unfolded, log_ahead)
         self._people = SqlitePeople(
             partial(self._run, writer), partial(self._run, reader), unfolded, self._insist_on_room

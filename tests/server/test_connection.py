@@ -222,6 +222,25 @@ async def test_who_is_throttled_hears_how_long_to_stay_away(town: Town) -> None:
     await town.only(0)
 
 
+async def test_a_verdict_leaves_together_with_the_first_batch(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = await town.publish(2)
+    peer = await town.socket()
+    await town.only(1)
+    transport, sizes = town.connection()._transport, list[int]()
+    write = transport.write
+
+    def noted(data: bytes) -> None:
+        sizes.append(len(data))
+        write(data)
+
+    monkeypatch.setattr(transport, "write", noted)
+    await peer.greet(town.tokens["phone"])
+    await peer.catch_up(head, ack=False)
+    assert len(sizes) == 1
+
+
 async def test_what_a_device_was_told_is_noted_for_operators(town: Town) -> None:
     head = await town.publish(2)
     peer = await town.live()

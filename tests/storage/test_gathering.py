@@ -40,6 +40,19 @@ async def test_what_is_asked_during_a_look_waits_for_the_next_one() -> None:
     assert library.looks[2:] == [[5]]
 
 
+async def test_one_look_does_not_follow_at_once_upon_another_one() -> None:
+    library = Library()
+    library.open.set()
+    gathering = Gathering(library.look, interval_s=0.5)
+    assert await gathering.ask(1) == 2
+    second = asyncio.create_task(gathering.ask(2))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert library.looks == [[1]]
+    assert await asyncio.gather(gathering.ask(3), second) == [6, 4]
+    assert library.looks == [[1], [2, 3]]
+
+
 async def test_a_question_that_cannot_be_answered_spoils_no_other() -> None:
     library = Library()
     library.open.set()
