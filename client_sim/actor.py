@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from random import Random
 from typing import Any
@@ -45,6 +47,7 @@ class Troupe:
         self._chance = chance
         self._befalls = befalls
         self._sessions = count(1)
+        self._texts: Mapping[str, Iterator[int]] = defaultdict(partial(count, 1))
 
     def __call__(self, name: str, account: str, enrolled: Enrolled) -> Actor:
         """The player of this device."""
@@ -59,14 +62,19 @@ class Troupe:
                 chance,
                 self._options,
                 self._befalls,
-            )
+            ),
+            self._texts[name],
         )
 
 
 class Actor:
-    """See Player."""
+    """See Player.
 
-    def __init__(self, part: Part) -> None:
+    texts: numbers for what its user writes. Whoever plays a device of the same name later goes on
+        with them: where a store was lost, the next one may give another message the same number.
+    """
+
+    def __init__(self, part: Part, texts: Iterator[int]) -> None:
         self.name = part.name
         self.account = part.account
         self.device = part.device
@@ -77,7 +85,7 @@ class Actor:
         self._outdated: App | None = None
         self._ended = False
         self._dying = asyncio.Lock()
-        self._written = 0
+        self._texts = texts
 
     @property
     def enrolled(self) -> Enrolled:
@@ -161,8 +169,7 @@ class Actor:
 
     def _text(self, size: int = 0) -> bytes:
         """What nobody has written before."""
-        self._written += 1
-        return f"{self.name} says {self._written}".encode().ljust(size, b".")
+        return f"{self.name} says {next(self._texts)}".encode().ljust(size, b".")
 
     def _note(self, app: App, conversation: str, outcome: Outcome) -> None:
         """Its echo may be later than the user's next wish."""

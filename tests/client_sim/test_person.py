@@ -104,6 +104,21 @@ def test_a_lost_store_loses_what_proved_the_device() -> None:
     assert (one.device != other.device, one.account) == (True, other.account)
 
 
+def test_nobody_writes_the_same_again_whatever_was_lost() -> None:
+    """Two messages may get one name then; the judges tell them apart by what they say."""
+    history = lived(
+        "phone signs in with app",
+        "laptop signs in with app",
+        "phone sends 2 to bob",
+        "phone loses its store",
+        "phone signs in with app",
+        "phone sends 2 to bob",
+    )
+    bodies = [each.body for each in told(history, Send)]
+    assert len(bodies) >= 4
+    assert len(set(bodies)) == len(bodies)
+
+
 def test_a_copy_of_a_store_holds_the_device_that_it_was() -> None:
     history = lived(
         "phone signs in with app",
