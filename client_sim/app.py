@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -99,7 +100,7 @@ class App:
 
     def start(self) -> None:
         """Open the store, connect, and hand out everything that comes."""
-        self._keep(self._run())
+        self._keep(self._run)
 
     # -------------------------------------------------------- what it does by itself
 
@@ -193,7 +194,7 @@ class App:
         await asyncio.wait({self._opened}, timeout=patience_s)
         if self.device is None or self.over:
             return
-        task = self._begin(doing(self.device))
+        task = self._begin(partial(doing, self.device))
         self._doings += 1
         task.add_done_callback(self._done)
         await asyncio.wait({task}, timeout=patience_s)
@@ -223,14 +224,14 @@ class App:
         """Whoever gives up does it again. Whether it came to its end in time."""
         until = None if patience_s is None else self._loop.time() + patience_s
         while not self._dropped:
-            task = self._begin(doing())
+            task = self._begin(doing)
             left = None if until is None else max(0.0, until - self._loop.time())
             await asyncio.wait({task}, timeout=left)
             if not task.cancelled():
                 return task.done()
         return True
 
-    def _begin(self, doing: Coroutine[Any, Any, Any]) -> asyncio.Task[None]:
+    def _begin(self, doing: Doing) -> asyncio.Task[None]:
         task = self._keep(doing)
         if self._part.befalls is not None:
             delay = self._part.chance.expovariate(_GIVE_UP_PER_S)
@@ -243,16 +244,16 @@ class App:
         if not task.done() and befalls("cancelled", self._part.name):
             task.cancel()
 
-    def _keep(self, doing: Coroutine[Any, Any, Any]) -> asyncio.Task[None]:
+    def _keep(self, doing: Doing) -> asyncio.Task[None]:
         task = self._loop.create_task(self._guarded(doing))
         self._tasks[task] = None
         task.add_done_callback(self._tasks.pop)
         return task
 
-    async def _guarded(self, doing: Coroutine[Any, Any, Any]) -> None:
+    async def _guarded(self, doing: Doing) -> None:
         """What the SDK may say is no news here: the records tell. All else is complained about."""
         try:
-            await doing
+            await doing()
         except (SendRefused, Closed):
             return
         except StoreUnusable as error:

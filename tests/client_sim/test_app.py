@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import count
 from random import Random
 from typing import Any
@@ -73,6 +74,21 @@ def test_a_hole_in_what_the_application_gets_is_complained_about() -> None:
     [complaint] = told(house.history, Complaint)
     assert complaint.judge == "prefix"
     assert complaint.text == "PC1: the application got 12 after 10"
+
+
+def test_what_was_killed_before_it_began_leaves_nothing_half_done() -> None:
+    house = PretendHouse(1)
+
+    async def kill() -> None:
+        app = await an_app(house)
+        app.start()
+        app.drop()
+        await house.close()
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        house.run(kill())
+    assert not warned, [each.message for each in warned]
 
 
 def test_what_nobody_expects_is_complained_about() -> None:
