@@ -82,8 +82,9 @@ class SqliteStore:
             result = await connection._execute(lambda: work(connection._conn))  # type: ignore[no-untyped-call]
         except sqlite3.OperationalError as error:
             code = getattr(error, "sqlite_errorcode", None)  # errors of the module itself have none
-            kind = StoreInUse if code == sqlite3.SQLITE_BUSY else StoreUnusable
-            raise kind(f"{self.path}: {error}") from error
+            if code == sqlite3.SQLITE_BUSY:
+                raise StoreInUse(f"{self.path} is already open elsewhere") from error
+            raise StoreUnusable(f"{self.path}: {error}") from error
         except sqlite3.Error as error:
             raise StoreUnusable(f"{self.path}: {error}") from error
         return cast(Result, result)

@@ -46,9 +46,9 @@ async def test_it_syncs_every_transaction(tmp_path: Path) -> None:
 async def test_one_run_at_a_time(tmp_path: Path) -> None:
     one, other = SqliteStore(tmp_path / "store.db"), SqliteStore(tmp_path / "store.db")
     await one.open()
-    with pytest.raises(StoreInUse):
+    with pytest.raises(StoreInUse, match="is already open elsewhere"):
         await other.open()
-    with pytest.raises(StoreInUse):
+    with pytest.raises(StoreInUse, match="is already open"):
         await one.open()
     await one.close()
     await other.open()
