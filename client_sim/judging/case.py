@@ -357,11 +357,12 @@ class Case:
     def _rewind(self, account: str, index: int, epoch: str | None, kept: int | None) -> None:
         past, line = self.now(account), self.pasts[account]
         began = not past.touched and (past.number > 0 or not past.held)
-        if began and (kept is None or past.begun < 0):
+        same = epoch is None or past.epoch in (None, epoch)
+        if began and same and (kept is None or past.begun < 0):
             # Told twice: by the log and by the fault. Or it is how the log began.
             past.epoch = past.epoch or epoch
             return
-        if began and past.kept is None:
+        if began and past.kept is None and past.epoch is None:
             line.pop()  # told twice: by the fault and now by the log, which knows more
         # By hand an epoch comes back: then the shared part is that of its own last past.
         source = next((each for each in reversed(line) if epoch == each.epoch), line[-1])

@@ -55,6 +55,16 @@ def test_how_a_log_begins_is_no_restore() -> None:
     assert [past.epoch for past in Case(story.records).pasts["alice"]] == ["a1"]
 
 
+def test_a_log_that_nothing_touched_may_be_restored_and_its_old_files_put_back() -> None:
+    story = Story()
+    story.rewind({"alice": 0, "bob": 0}, {"alice": "a2", "bob": "b2"})
+    story.rewind({"alice": 0, "bob": 0}, {"alice": "a1", "bob": "b1"}, "put_back")
+    story.log_in("PC1")
+    case = Case(story.records)
+    assert [past.epoch for past in case.pasts["alice"]] == ["a2", "a1"]
+    assert not story.end("PC2", "phone").broken
+
+
 def test_an_epoch_that_comes_back_brings_its_own_past() -> None:
     story = founding_story()
     story.rewind({"alice": 1, "bob": 1}, {"alice": "a2", "bob": "b2"})
