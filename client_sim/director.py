@@ -243,9 +243,11 @@ class Director:
         await player.send(address, count, bytes, to)
 
     async def _kill(self, device: str) -> None:
-        if self.players[device].online:
+        await self._people.arrived(device)
+        player = self.players.get(device)
+        if player is not None and player.online:
             self._befell("device_crash", device)
-            await self.players[device].die()
+            await player.die()
 
     async def _forget(self, device: str) -> None:
         player = self.players[device]

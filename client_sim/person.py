@@ -60,6 +60,12 @@ class People:
                 await self._house.wait(_LOOK_S)
         return True
 
+    async def arrived(self, device: str) -> None:
+        """Wait while a login of this device is under way and no app of it runs yet."""
+        players, turn = self._stage.players, self._turns[device]
+        while turn.locked() and device in players and not players[device].online:
+            await self._house.wait(_LOOK_S)
+
     async def somebody(self, name: str) -> str | None:
         """The id of the account that a name stands for, when somebody is logged in there; None
         where that takes too long."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from client_sim.history import Closed, Device, Fault, History, Login, Merged, Revoked, Send
+from client_sim.history import Closed, Device, Fault, History, Login, Merged, Process, Revoked, Send
 from tests.client_sim.scenes import played, told
 
 CAST = {"alice": ("phone", "tablet", "PC1"), "bob": ("laptop",)}
@@ -34,6 +34,19 @@ def test_a_guest_that_turns_out_to_be_alice() -> None:
     [merged] = told(history, Merged)
     assert (merged.guest, merged.account) == (guest, account)
     assert merged.prover == told(history, Device, name="tablet")[0].device
+
+
+def test_who_is_killed_while_it_logs_in_dies() -> None:
+    history = lived(
+        "phone signs in with app",
+        "phone logs out",
+        "at 1 s: phone brings its unionid",
+        "at 1.01 s: phone is killed",
+        "at 3 s: phone logs in",
+    )
+    [phone] = {each.device for each in told(history, Device, name="phone")}
+    states = [each.state for each in told(history, Process, whose=phone)]
+    assert states == ["started", "stopped", "started", "crashed", "started"]
 
 
 @pytest.mark.parametrize("seed", range(10, 26))
