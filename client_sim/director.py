@@ -249,10 +249,18 @@ class Director:
             self._befell("device_crash", device)
             await player.die()
 
+    async def _log_out(self, device: str) -> Player | None:
+        """Whoever plays a device once no app of it runs: a login may bring another player while
+        this one says goodbye. None where nobody plays it any more."""
+        while (player := self.players.get(device)) is not None:
+            await player.log_out()
+            if self.players.get(device) is player and not player.online:
+                break
+        return player
+
     async def _forget(self, device: str) -> None:
-        player = self.players[device]
-        await player.log_out()
-        if device in self._people:
+        player = await self._log_out(device)
+        if player is not None and device in self._people:
             await player.end()
             self._people.forget(device)
             self.players.pop(device, None)
@@ -263,8 +271,9 @@ class Director:
         self._people.copy(device)
 
     async def _set_back(self, device: str) -> None:
-        player = self.players[device]
-        await player.log_out()
+        player = await self._log_out(device)
+        if player is None:
+            return
         await self._house.set_back(device)
         self._people.set_back(device)
         if self.players[device] is not player:

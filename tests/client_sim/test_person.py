@@ -2,7 +2,18 @@
 
 import pytest
 
-from client_sim.history import Closed, Device, Fault, History, Login, Merged, Process, Revoked, Send
+from client_sim.history import (
+    Closed,
+    Complaint,
+    Device,
+    Fault,
+    History,
+    Login,
+    Merged,
+    Process,
+    Revoked,
+    Send,
+)
 from tests.client_sim.scenes import played, told
 
 CAST = {"alice": ("phone", "tablet", "PC1"), "bob": ("laptop",)}
@@ -47,6 +58,22 @@ def test_who_is_killed_while_it_logs_in_dies() -> None:
     [phone] = {each.device for each in told(history, Device, name="phone")}
     states = [each.state for each in told(history, Process, whose=phone)]
     assert states == ["started", "stopped", "started", "crashed", "started"]
+
+
+def test_a_store_is_set_back_when_the_app_of_a_later_login_is_gone_too() -> None:
+    """The first app says goodbye for long, as nobody hears it."""
+    history = lived(
+        "phone signs in with page",
+        "phone is copied",
+        "at 1 s: phone loses its network",
+        "at 1 s: phone is set back to its copy",
+        "at 3 s: phone signs in with app",
+    )
+    guest, app, again = told(history, Device, name="phone")
+    assert (guest.device, guest.account) == (again.device, again.account)
+    assert app.account != guest.account
+    assert len(told(history, Fault, kind="device_restored")) == 1
+    assert not told(history, Complaint)
 
 
 @pytest.mark.parametrize("seed", range(10, 26))
