@@ -7,8 +7,8 @@ from random import Random
 
 from client_sim.sentences import Argument, Step
 
-_PRESENCE = {"log_in": True, "log_out": False, "kill": False}
-_PRESENCE |= dict.fromkeys(("sign_in", "scan", "bring"), True)
+_SIGN_INS = ("sign_in", "scan", "bring")
+_PRESENCE = {"log_in": True, "log_out": False, "kill": False} | dict.fromkeys(_SIGN_INS, True)
 _TRIES = 20
 
 
@@ -55,11 +55,17 @@ class Stage:
         return at, device
 
     def runs(self, device: str, at: float) -> bool:
-        """Whether the sentences so far mean it to run at that moment."""
+        """Whether the sentences so far mean it to run at that moment. A service that revoked a
+        device refuses its sign-in, and no app is started."""
+        own = [step for step in self.steps if step.arguments.get("device") == device]
+        revoked = min(
+            (step.at or 0.0 for step in own if step.verb == "revoke"), default=self.seconds
+        )
         told = [
             (step.at, _PRESENCE[step.verb])
-            for step in self.steps
-            if step.verb in _PRESENCE and step.arguments["device"] == device
+            for step in own
+            if step.verb in _PRESENCE
+            and not (step.verb in _SIGN_INS and (step.at or 0.0) >= revoked)
         ]
         return max(
             (each for each in told if each[0] is not None and each[0] < at), default=(0.0, False)

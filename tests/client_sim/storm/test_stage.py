@@ -16,6 +16,17 @@ def test_who_runs_is_what_was_said_last() -> None:
     assert not stage.runs("PC2", 1.5)
 
 
+def test_who_was_revoked_cannot_sign_in_and_does_not_run() -> None:
+    stage = Stage(8.0, {"alice": ("PC1",)})
+    stage.add(1.0, "sign_in", device="PC1", app="page")
+    stage.add(2.0, "revoke", device="PC1")
+    stage.add(3.0, "log_out", device="PC1")
+    stage.add(4.0, "bring", device="PC1")
+    stage.add(5.0, "log_in", device="PC1")
+    moments = (1.5, 2.5, 3.5, 4.5, 5.5)
+    assert [stage.runs("PC1", at) for at in moments] == [True, True, False, False, True]
+
+
 def test_a_moment_is_one_at_which_the_device_runs() -> None:
     stage = Stage(8.0, {"alice": ("PC1", "PC2"), "bob": ("PC3",)})
     stage.add(2.0, "log_in", device="PC2")
