@@ -203,6 +203,8 @@ class Director:
             await getattr(self._people, verb)(*(said[slot] for slot in _PEOPLE[verb]))
             return
         acting = said.get("device")
+        if verb == "log_out" and acting not in self.players:
+            return  # nor will it be logged out later, when it has come
         if acting is not None and not await self._people.there(str(acting)):
             return
         found = await self._found(said)
@@ -249,36 +251,34 @@ class Director:
             self._befell("device_crash", device)
             await player.die()
 
-    async def _log_out(self, device: str) -> Player | None:
-        """Whoever plays a device once no app of it runs: a login may bring another player while
-        this one says goodbye. None where nobody plays it any more."""
-        while (player := self.players.get(device)) is not None:
-            await player.log_out()
-            if self.players.get(device) is player and not player.online:
-                break
-        return player
-
     async def _forget(self, device: str) -> None:
-        player = await self._log_out(device)
-        if player is not None and device in self._people:
-            await player.end()
-            self._people.forget(device)
-            self.players.pop(device, None)
-        await self._house.forget(device)
+        async with self._people.turn(device):
+            player = await self._log_out(device)
+            if player is not None and device in self._people:
+                await player.end()
+                self._people.forget(device)
+                del self.players[device]
+            await self._house.forget(device)
+
+    async def _log_out(self, device: str) -> Player | None:
+        """Whoever plays a device, once no app of it runs; None where nobody does."""
+        player = self.players.get(device)
+        while player is not None and player.online:
+            await player.log_out()
+        return player
 
     async def _copy(self, device: str) -> None:
         await self._house.copy(device)
         self._people.copy(device)
 
     async def _set_back(self, device: str) -> None:
-        player = await self._log_out(device)
-        if player is None:
-            return
-        await self._house.set_back(device)
-        self._people.set_back(device)
-        if self.players[device] is not player:
-            await player.end()
-        self._befell("device_restored", device)
+        async with self._people.turn(device):
+            player = await self._log_out(device)
+            await self._house.set_back(device)
+            self._people.set_back(device)
+            if player is not None and self.players[device] is not player:
+                await player.end()
+            self._befell("device_restored", device)
 
     async def _clone(self, device: str, other: str) -> None:
         await self._house.clone(device, other)

@@ -49,6 +49,10 @@ class People:
     def __contains__(self, device: object) -> bool:
         return device in self._person_of
 
+    def turn(self, device: str) -> asyncio.Lock:
+        """Held by whatever changes what a device keeps of its logins, in the order of the play."""
+        return self._turns[device]
+
     async def there(self, device: str) -> bool:
         """Whether somebody plays this device, or will soon: who is just about to log in is waited
         for, and who waited longest goes on first."""
@@ -178,7 +182,8 @@ class People:
         kept = self._copies.get(device)
         if kept is not None:
             self._kept[device] = kept
-            if kept.device != self._stage.players[device].device:
+            player = self._stage.players.get(device)
+            if player is None or player.device != kept.device:
                 self._stage.enter(device, kept)
 
     async def sign_out(self, account: str) -> None:

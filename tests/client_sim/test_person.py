@@ -60,20 +60,48 @@ def test_who_is_killed_while_it_logs_in_dies() -> None:
     assert states == ["started", "stopped", "started", "crashed", "started"]
 
 
-def test_a_store_is_set_back_when_the_app_of_a_later_login_is_gone_too() -> None:
-    """The first app says goodbye for long, as nobody hears it."""
+@pytest.mark.parametrize("stroke", ["is set back to its copy", "loses its store"])
+def test_a_login_waits_for_what_befalls_the_store(stroke: str) -> None:
+    """The app says goodbye for long, as nobody hears it."""
     history = lived(
         "phone signs in with page",
         "phone is copied",
         "at 1 s: phone loses its network",
-        "at 1 s: phone is set back to its copy",
+        f"at 1 s: phone {stroke}",
         "at 3 s: phone signs in with app",
     )
-    guest, app, again = told(history, Device, name="phone")
-    assert (guest.device, guest.account) == (again.device, again.account)
+    guest, app = told(history, Device, name="phone")
     assert app.account != guest.account
-    assert len(told(history, Fault, kind="device_restored")) == 1
+    [[_, gone, *_], [begun, *_]] = (
+        [each.at for each in told(history, Process, whose=device.device)] for device in (guest, app)
+    )
+    assert gone < app.at <= begun
+    restored = told(history, Fault, kind="device_restored")
+    assert len(restored) == ("copy" in stroke)
     assert not told(history, Complaint)
+
+
+def test_a_copy_brings_back_a_device_whose_store_was_just_lost() -> None:
+    history = lived(
+        "phone signs in with app",
+        "phone is copied",
+        "at 1 s: phone loses its network",
+        "at 1 s: phone loses its store",
+        "at 1.1 s: phone is set back to its copy",
+        "at 9 s: phone logs in",
+    )
+    [phone] = {each.device for each in told(history, Device, name="phone")}
+    states = [each.state for each in told(history, Process, whose=phone)]
+    assert states == ["started", "stopped", "started"]
+
+
+def test_who_is_not_there_yet_is_not_logged_out_later() -> None:
+    history = lived(
+        "at 1 s: phone logs out",
+        "at 2 s: phone signs in with app",
+        "at 3 s: phone is killed",
+    )
+    assert len(told(history, Fault, kind="device_crash")) == 1
 
 
 @pytest.mark.parametrize("seed", range(10, 26))
