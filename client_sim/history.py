@@ -15,11 +15,13 @@ from typing import IO, TypeAlias
 
 import msgspec
 
+from syncd.model import Identity
+
 DEVICE, SERVER = "device", "server"
 """The two sides from which things are told."""
 
 Content: TypeAlias = tuple[str, str | None]
-"""A message's identity and the fingerprint of its body; None where the body was erased."""
+"""A message's identity and the fingerprint of what it says; None where the body was erased."""
 
 
 class NotAHistory(Exception):
@@ -345,9 +347,11 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Record)
 
 
-def fingerprint(body: bytes) -> str:
-    """Of a body: short enough to print, long enough never to meet another."""
-    return blake2b(body, digest_size=8).hexdigest()
+def fingerprint(body: bytes, kind: int = 1, target: Identity | None = None) -> str:
+    """Of what a message says, where it has no body of what it does to which other one: short enough
+    to print, long enough never to meet another."""
+    about = "" if target is None else f"{target.device}#{target.number}"
+    return blake2b(body or f"{kind} {about}".encode(), digest_size=8).hexdigest()
 
 
 class History:

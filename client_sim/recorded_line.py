@@ -37,7 +37,7 @@ def content(entry: frames.Entry) -> Content:
     """An entry as records show it."""
     return (
         f"{entry.device}#{entry.number}",
-        None if entry.body is None else fingerprint(entry.body),
+        None if entry.body is None else fingerprint(entry.body, entry.kind, entry.target),
     )
 
 

@@ -75,7 +75,7 @@ class RecordedStore:
                     at=self._now(),
                     device=self._device,
                     message=identity(self._device, message.number),
-                    body=fingerprint(message.body),
+                    body=fingerprint(message.body, message.kind, message.target),
                     to=self._logs_of(message),
                     kind=message.kind,
                     conversation=message.conversation,

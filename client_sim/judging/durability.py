@@ -6,14 +6,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from client_sim.history import DEVICE, SERVER, Answer, Appended, Holds, Send, Verdict
+from client_sim.history import SERVER, Answer, Appended, Holds, Send, Verdict
 from client_sim.judging.case import Case
 from client_sim.judging.past import Past
 from client_sim.judging.verdict import Finding
 
 _MAY_BE_THERE = "stale"
 """The one definite refusal that does not say that the message is in no log."""
-_ANOTHER_IS_THERE = "conflict"
 
 
 def durable_ack(case: Case) -> Finding:
@@ -188,16 +187,12 @@ def no_phantom(case: Case) -> Finding:
 
 def _only_refused(case: Case) -> Iterator[tuple[str, list[tuple[int, Answer]]]]:
     for message, answers in case.answers.items():
-        sends = [send for _, send in case.sends.get(message, ())]
-        if message in case.accepted or len({send.body for send in sends}) > 1:
+        if message in case.accepted or len({send.body for _, send in case.sends[message]}) > 1:
             continue
-        # Two that were read, or deleted, under one name have one body: none.
-        twice = len([send for send in sends if send.by == DEVICE]) > 1
-        there = (_MAY_BE_THERE, _ANOTHER_IS_THERE) if twice else (_MAY_BE_THERE,)
         refusals = [
             (index, answer)
             for index, answer in answers
-            if answer.outcome == "refused" and answer.definite and answer.code not in there
+            if answer.outcome == "refused" and answer.definite and answer.code != _MAY_BE_THERE
         ]
         if refusals:
             yield message, refusals

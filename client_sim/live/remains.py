@@ -62,9 +62,9 @@ def _logs(contents: Contents, at: float) -> list[Record]:
 
 
 def _content(header: bytes, packed: bytes) -> Content:
-    identity = heading.unpack(header).identity
-    body = msgspec.msgpack.decode(packed, type=bytes | None)
-    return f"{identity.device}#{identity.number}", None if body is None else fingerprint(body)
+    head, body = heading.unpack(header), msgspec.msgpack.decode(packed, type=bytes | None)
+    said = None if body is None else fingerprint(body, head.kind, head.target)
+    return f"{head.device}#{head.number}", said
 
 
 def _cursors(connection: sqlite3.Connection, contents: Contents, at: float) -> list[Record]:

@@ -72,8 +72,8 @@ class Disk(Protocol):
 
 def content(header: bytes, body: bytes) -> Content:
     """Whose message an entry is, and the fingerprint of what it says."""
-    text = msgspec.msgpack.decode(body)
-    return named(heading.unpack(header).identity), None if text is None else fingerprint(text)
+    text, head = msgspec.msgpack.decode(body), heading.unpack(header)
+    return named(head.identity), None if text is None else fingerprint(text, head.kind, head.target)
 
 
 def named(identity: Identity) -> str:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 
 from syncd import __version__
-from syncd.model import AccountId, CursorScope, DeviceId, Seq
+from syncd.model import AccountId, CursorScope, DeviceId, Identity, Seq
 from syncd.wire.frames import Entry
 
 log = logging.getLogger(__name__)
@@ -151,12 +151,14 @@ def named(device: DeviceId, number: int) -> str:
     return f"{device}#{number}"
 
 
-def fingerprint(body: bytes) -> str:
-    """What is told of a body instead of the body."""
-    return blake2b(body, digest_size=8).hexdigest()
+def fingerprint(body: bytes, kind: int, target: Identity | None) -> str:
+    """What is told of a body instead of the body; where there is none, of what is done to which
+    other message."""
+    about = "" if target is None else named(target.device, target.number)
+    return blake2b(body or f"{kind} {about}".encode(), digest_size=8).hexdigest()
 
 
 def content(entry: Entry) -> tuple[str, str | None]:
-    """Which message an entry is, and the fingerprint of its body; None where that was erased."""
-    body = None if entry.body is None else fingerprint(entry.body)
+    """Which message an entry is, and the fingerprint of it; None where its body was erased."""
+    body = None if entry.body is None else fingerprint(entry.body, entry.kind, entry.target)
     return named(entry.device, entry.number), body

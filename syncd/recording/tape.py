@@ -133,7 +133,7 @@ def _sent(session: Session, message: Message) -> Fields:
     return {
         "what": "send",
         "message": named(session.device, message.number),
-        "body": fingerprint(message.body),
+        "body": fingerprint(message.body, message.kind, message.target),
         "to": audience(session.account, message.kind, message.conversation),
         "kind": message.kind,
         "conversation": message.conversation,

@@ -27,6 +27,7 @@ from client_sim.history import (
 from client_sim.judging.court import judge
 from client_sim.judging.judges import JUDGES
 from client_sim.judging.verdict import Ruling
+from syncd.model import DeviceId, Identity
 
 PAGE = Path(history.__file__).with_name("HISTORY.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```jsonl\n(.*?)```", PAGE, re.DOTALL)
@@ -109,3 +110,7 @@ def test_histories_of_one_clock_become_one() -> None:
 def test_a_fingerprint_tells_bodies_apart() -> None:
     assert fingerprint(b"a") != fingerprint(b"b")
     assert len(fingerprint(b"a")) == 16
+    one, other = (Identity(DeviceId("d"), number) for number in (1, 2))
+    assert fingerprint(b"a") == fingerprint(b"a", 2, one)
+    without = {fingerprint(b"", kind, about) for kind in (4, 5) for about in (one, other)}
+    assert len(without) == 4

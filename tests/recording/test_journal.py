@@ -10,7 +10,7 @@ import pytest
 
 from client_sim import history
 from client_sim.history import Begin, Device, Process
-from syncd.model import AccountId, CursorScope, DeviceId
+from syncd.model import AccountId, CursorScope, DeviceId, Identity
 from syncd.recording.journal import Journal, Place, fingerprint
 
 ANNE, PHONE = AccountId("anne"), DeviceId("a1" * 12)
@@ -124,4 +124,6 @@ def test_half_a_record_is_taken_back(tmp_path: Path, caplog: pytest.LogCaptureFi
 
 
 def test_a_fingerprint_is_that_of_histories() -> None:
-    assert fingerprint(b"hello") == history.fingerprint(b"hello")
+    target = Identity(DeviceId("d1"), 7)
+    for said in ((b"hello", 1, None), (b"better", 2, target), (b"", 5, target), (b"", 1, None)):
+        assert fingerprint(*said) == history.fingerprint(*said)

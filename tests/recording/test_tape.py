@@ -47,7 +47,7 @@ async def test_a_socket_is_told_from_hello_to_goodbye(town: Town, journal: Path)
     assert (connect.instance, connect.epoch, connect.window) == (instance(1), None, 131_072)
     assert opened.generation == 1
     assert (verdict.kind, verdict.head, verdict.epoch) == ("welcome", 0, peer.epoch.hex())
-    assert (first.to, first.body, first.size) == ((ANNE, BEN), fingerprint(b"hello"), 5)
+    assert (first.to, first.body, first.size) == ((ANNE, BEN), fingerprint(b"hello", 1, None), 5)
     assert (no.message, no.outcome, no.definite) == (second.message, "refused", True)
     assert (yes.message, yes.outcome, yes.seq) == (first.message, "accepted", 1)
     assert (len(refused.refused), len(accepted.accepted)) == (1, 1)

@@ -223,21 +223,6 @@ def test_an_entry_that_was_refused_for_good() -> None:
     assert broken(story.end("PC1")) == ("no-phantom",)
 
 
-def test_of_two_reads_under_one_name_one_is_in_the_log_and_the_other_a_conflict() -> None:
-    """Their bodies are alike; what they are about, nobody tells."""
-    stories = {True: founding_story(), False: founding_story()}
-    for twice, story in stories.items():
-        story.append(story.write("phone", 3))
-        if twice:
-            story.tell(Fault(kind="device_restored", target="phone"))
-            story.write("phone", 3)
-        story.answer("phone#3", outcome="refused", code="conflict")
-        for device in ("phone", "PC2"):
-            story.pull(device)
-    assert broken(stories[False].end("PC1")) == ("no-phantom",)
-    assert stories[True].end("PC1").ruling is Ruling.TRUE
-
-
 def test_what_was_refused_for_now_may_come_later() -> None:
     story = founding_story()
     content = story.write("phone", 3)
