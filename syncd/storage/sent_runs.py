@@ -50,11 +50,9 @@ def sender_key(device: DeviceId) -> bytes:
 
 
 def seq_in(places: Sequence[int], log: int) -> Seq | None:
-    """Where the copy in one log stands."""
-    for place in range(0, len(places), 2):
-        if places[place] == log:
-            return places[place + 1]
-    return None
+    """Where the copy in one log stands: the newest, as a merge may bring back what was trimmed."""
+    copies = [seq for each, seq in zip(places[::2], places[1::2], strict=True) if each == log]
+    return max(copies, default=None)
 
 
 def add_items(connection: sqlite3.Connection, device: DeviceId, items: Sequence[Item]) -> None:

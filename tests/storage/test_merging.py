@@ -291,6 +291,22 @@ async def test_what_a_device_was_answered_is_told_by_the_accounts_seqs(meeting: 
     assert isinstance(await visitors.write(meeting.guest, meeting.with_guest), Accepted)
 
 
+async def test_what_was_trimmed_and_is_brought_back_is_answered_by_its_new_place(
+    meeting: Meeting,
+) -> None:
+    visitors, person = meeting.visitors, meeting.person.account
+    between = direct(person, meeting.guest.account)
+    first = await visitors.write(meeting.guest, between)
+    [page] = await visitors.storage.read([ReadRequest(person, 0, 1)])
+    await visitors.storage.trim(person, page.head + 1)
+    done = await meeting.merge()
+    answered = await visitors.write(done, between, again=first.number)
+    assert isinstance(answered, Accepted)
+    assert answered.duplicate
+    assert answered.seq is not None
+    assert answered.seq > page.head
+
+
 async def test_what_an_old_generation_left_is_dropped(meeting: Meeting) -> None:
     visitors = meeting.visitors
     await meeting.merge()

@@ -122,8 +122,15 @@ def test_one_message_may_have_copies_of_several_times(connection: sqlite3.Connec
 
 @pytest.mark.parametrize(
     ("places", "seq"),
-    [((), None), ((A, 3), 3), ((B, A), None), ((B, 1, A, 4), 4), ((3, A, 4, B), None)],
-    ids=["nowhere", "alone", "a seq is no log", "second", "elsewhere"],
+    [
+        ((), None),
+        ((A, 3), 3),
+        ((B, A), None),
+        ((B, 1, A, 4), 4),
+        ((3, A, 4, B), None),
+        ((A, 1, B, 2, A, 5), 5),
+    ],
+    ids=["nowhere", "alone", "a seq is no log", "second", "elsewhere", "brought back"],
 )
 def test_the_place_in_one_log(places: tuple[int, ...], seq: int | None) -> None:
     assert sent_runs.seq_in(places, A) == seq
