@@ -234,12 +234,14 @@ class Unfolded:
             tail = self.tails.get(row.account)
             if tail is None:
                 head, link, checked = growth.before
-                tail = self.tails[row.account] = Tail(row.log, head + 1, checked, link)
+                tail = Tail(row.log, head + 1, checked, link)
             tail.head_link = row.head_link
             tail.stamps += growth.stamps
             tail.entries += growth.entries
             if len(tail.entries) >= tail.marked:
                 tail.mark()
+            # Only now: who reads takes a tail to have an entry, and looks at it more than once.
+            self.tails[row.account] = tail
             self.rows[row.account] = row
         self.arrival += copies
         sendings = [self._sending(device) for device in appended.senders]

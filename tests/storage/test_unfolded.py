@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd import chain
-from syncd.model import Chain, Epoch
+from syncd.model import AccountId, Chain, Epoch
 from syncd.storage import unfolded as module
 from syncd.storage.journal import FORMAT, Appended, Cursor, Message
 from syncd.storage.pages import STAMP, Entry, Run, Stamp
@@ -87,6 +87,20 @@ def test_a_tail_is_cut_where_a_transaction_ended(
         unfolded.tails[ALICE] = pieces
         unfolded.take([grow(row, *islice(numbers, 8))], appended())
         assert pieces.marks[-1] == (row.head, row.head_link), "the rest goes on being marked"
+
+
+def test_whoever_reads_finds_no_tail_without_an_entry() -> None:
+    class Watched(dict[AccountId, Tail]):
+        def __setitem__(self, account: AccountId, tail: Tail) -> None:
+            assert tail.entries
+            assert len(tail.stamps) == len(tail.entries)
+            super().__setitem__(account, tail)
+
+    unfolded, row = Unfolded(), row_of(ALICE, 2)
+    unfolded.tails = Watched()
+    for number in (3, 4):
+        unfolded.take([grow(row, number)], appended())
+    assert unfolded.tails[ALICE].head == 4
 
 
 def test_a_tail_begins_where_the_pages_end() -> None:
