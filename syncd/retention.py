@@ -51,6 +51,7 @@ def kept(entries: int, days: int) -> Keep:
 class _Plan:
     entries: int
     trimmings: tuple[Trimming, ...]
+    damages: tuple[str, ...]
 
     @property
     def dropped(self) -> int:
@@ -133,11 +134,13 @@ class Retention:
                 "entries": plan.entries,
                 "logs": len(plan.trimmings),
                 "dropped": plan.dropped,
-                "failed": 0,
+                "failed": len(plan.damages),
                 "keys": keys,
             }
+            for damage in plan.damages:
+                log.error("! retention: %s", damage)
             if facts["swept"]:
-                facts["failed"] = await self._carry_out(plan)
+                facts["failed"] = len(plan.damages) + await self._carry_out(plan)
                 log.info("= retention: swept", extra={"facts": facts})
             else:
                 log.error(
@@ -216,13 +219,15 @@ class Retention:
     async def _plan(self, now_ms: int) -> _Plan:
         entries = 0
         trimmings: list[Trimming] = []
+        damages: list[str] = []
         begin: int | None = 0
         while begin is not None:
             look = await self._keeping.look(begin, now_ms, self._default)
             entries += look.entries
             trimmings += look.trimmings
+            damages += look.damages
             begin = look.next
-        return _Plan(entries, tuple(trimmings))
+        return _Plan(entries, tuple(trimmings), tuple(damages))
 
     async def _carry_out(self, plan: _Plan) -> int:
         """Trim log by log; how many logs failed."""

@@ -292,6 +292,29 @@ async def test_one_damaged_log_does_not_keep_the_others(
     await storage.close()
 
 
+@pytest.mark.parametrize("default", [kept(8, 0), kept(0, 1)], ids=["by count", "by age"])
+async def test_neither_does_one_whose_pages_nobody_can_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, default: Keep
+) -> None:
+    storage = await open_sqlite(tmp_path)
+    await populate(storage)
+    await fill(storage, 1, 10)
+    await storage.trim(ALICE, 1)
+    with sqlite3.connect(tmp_path / DATABASE_NAME) as foreign:
+        # Half a stamp is no stamp.
+        foreign.execute(
+            "UPDATE pages SET stamps = substr(stamps, 1, length(stamps) - 9) WHERE log = 1"
+        )
+    foreign.close()
+    operator = Operator(storage, default)
+    await operator.stopped_for(2, default)
+    facts = await operator.retention.sweep(anyway=True)
+    assert facts["failed"] == 1
+    assert (await page(storage, BOB)).floor > 0
+    assert any("the log of alice is damaged" in each.getMessage() for each in caplog.records)
+    await storage.close()
+
+
 class FailingStorage(MemoryStorage):
     """A store whose trims fail, as a disk makes them."""
 

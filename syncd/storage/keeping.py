@@ -70,6 +70,8 @@ class Look:
     """How many entries the logs of this part hold."""
     trimmings: tuple[Trimming, ...]
     next: int | None
+    damages: tuple[str, ...] = ()
+    """Of logs whose age cannot be told: nothing of them is dropped for it."""
 
 
 class Keeping(Protocol):

@@ -92,7 +92,7 @@ def _read_page(connection: sqlite3.Connection, tail: Tail | None, request: ReadR
     else:
         to, at, pieces = _folded(connection, log, request)
         room = request.bytes_max - sum(map(len, pieces))
-        if tail is not None and tail.first - 1 <= to < tail.head:
+        if tail is not None and tail.first - 1 <= to < min(head, tail.head):
             rest = tail.some(to, min(head, tail.head), room)
             if len(rest[0]) <= room:
                 pieces += rest
@@ -169,7 +169,10 @@ def trim_log(
 ) -> Seq:
     """What the door's `trim` promises, of a store whose pages hold everything. Walks the chain over
     what is dropped, to keep its end. remembered: how many answers a device's retries may need."""
-    return transact(connection, lambda within: _trim(within, account, before, remembered))
+    try:
+        return transact(connection, lambda within: _trim(within, account, before, remembered))
+    except CHANGED as error:
+        raise damaged(account, f"a row does not hold what was stored: {error}") from error
 
 
 def _trim(connection: sqlite3.Connection, account: AccountId, before: Seq, remembered: int) -> Seq:

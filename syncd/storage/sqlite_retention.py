@@ -28,7 +28,7 @@ from syncd.storage.keeping import (
 )
 from syncd.storage.pages import stamp_at
 from syncd.storage.queries import load
-from syncd.storage.transaction import snapshot, transact
+from syncd.storage.transaction import CHANGED, damaged, snapshot, transact
 from syncd.storage.unfolded import Unfolded
 
 Run: TypeAlias = Callable[[Callable[[sqlite3.Connection], Any]], Awaitable[Any]]
@@ -113,18 +113,23 @@ def look(connection: sqlite3.Connection, begin: int, clock_ms: int, default: Kee
 def _look(connection: sqlite3.Connection, begin: int, clock_ms: int, default: Keep) -> Look:
     samples = _samples(connection)
     rows = connection.execute(_SQL["retained_logs"], (begin, LOGS_PER_LOOK)).fetchall()
-    held, trimmings = 0, []
+    held, trimmings, damages = 0, [], []
     for log, account, floor, head, entries, age_ms in rows:
         held += head - floor
         new_floor = floor_by_count(floor, head, default.entries if entries is None else entries)
         kept_ms = default.age_ms if age_ms is None else age_ms
         if kept_ms:
             old = arrived_by(samples, clock_ms - kept_ms)
-            new_floor = max(new_floor, _floor_by_age(connection, log, (floor, head), old))
+            try:
+                new_floor = max(new_floor, _floor_by_age(connection, log, (floor, head), old))
+            except CHANGED as error:
+                damages.append(
+                    str(damaged(account, f"a row does not hold what was stored: {error}"))
+                )
         if new_floor > floor:
             trimmings.append(Trimming(account, floor, new_floor))
     following = rows[-1][0] + 1 if len(rows) == LOGS_PER_LOOK else None
-    return Look(held, tuple(trimmings), following)
+    return Look(held, tuple(trimmings), following, tuple(damages))
 
 
 def _floor_by_age(
