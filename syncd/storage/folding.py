@@ -13,7 +13,7 @@ from __future__ import annotations
 import gc
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 
@@ -32,7 +32,11 @@ _SQL = load_queries("sqlite")
 _DROPPED_BYTES = 512
 """Of the journal, dropped for each entry that a step may fold: more than an entry usually has."""
 
-_ALL = 1 << 62
+_STEP_BYTES = 16 * 1024 * 1024
+"""Of entries, folded in one step where nobody else has a turn: WAL and database both grow by more
+than that, and the room that is kept on the disk must be enough."""
+
+_STEP_ENTRIES_MIN = 64
 
 
 class Fold:
@@ -59,8 +63,9 @@ class Fold:
         self._cursors = sorted(unfolded.cursors, reverse=True)
         self.done = False
 
-    def step(self, entries_max: int) -> None:
-        """Fold about so many entries, or messages, or cursors. Raises StorageError."""
+    def step(self, entries_max: int, bytes_max: int = 0) -> None:
+        """Fold about so many entries, or messages, or cursors; of the journal's rows, where entries
+        are large, drop about so many bytes. Raises StorageError."""
         if self._unfolded.folds != self._begun:
             # Another one has folded all of it meanwhile, and the journal counts from 1 again.
             self.done = True
@@ -73,7 +78,7 @@ class Fold:
         elif self._cursors:
             self._fold_cursors(entries_max)
         else:
-            self._drop_rows(entries_max * _DROPPED_BYTES)
+            self._drop_rows(max(entries_max * _DROPPED_BYTES, bytes_max))
 
     def _fold_logs(self, entries_max: int) -> None:
         parts = self._next_parts(entries_max)
@@ -253,13 +258,25 @@ def _items(sending: Sending, messages_max: int) -> tuple[list[Item], list[Item]]
     return retriable, [Item(number, b"", sending.others[number]) for number in numbers]
 
 
-def fold_all(connection: sqlite3.Connection, unfolded: Unfolded) -> None:
-    """Fold everything, now. Raises StorageError."""
+def fold_all(
+    connection: sqlite3.Connection,
+    unfolded: Unfolded,
+    before_step: Callable[[], None] = lambda: None,
+) -> None:
+    """Fold everything, now. Raises StorageError, and whatever `before_step` raises: what was folded
+    before that is."""
     if unfolded.is_empty():
         return
     fold = Fold(connection, unfolded)
+    tails = unfolded.tails.values()
+    size = sum(sum(map(len, tail.entries)) for tail in tails)
+    entries = sum(len(tail.entries) for tail in tails)
+    # Where only cursors are left they are folded as entries of a usual size would be.
+    usual = _STEP_BYTES // _DROPPED_BYTES
+    entries_max = max(_STEP_BYTES * entries // size, _STEP_ENTRIES_MIN) if size else usual
     while not fold.done:
-        fold.step(_ALL)
+        before_step()
+        fold.step(entries_max, _STEP_BYTES)
 
 
 # ------------------------------------------------------------ reading the journal

@@ -67,6 +67,9 @@ JOURNAL_BYTES_MAX = UNFOLDED_MIB * 1024 * 1024
 FOLD_STEP_ENTRIES_MIN = 512
 """Entries that one step of a fold moves, where not more come in: some milliseconds."""
 
+SETTLED_BYTES_MAX = 1024 * 1024
+"""So much of the journal may be folded at once, while senders wait: some 20 ms."""
+
 FREE_BYTES_MIN = 128 * 1024 * 1024
 """Room that must be left on the disk before an append is tried: the pages that the largest commit
 touches, twice (WAL and database). A disk that fills up during COMMIT would stop the process; one
@@ -153,10 +156,9 @@ class SqliteStorage:
         self._unknown: StorageError | None = None
         self._closing: asyncio.Task[None] | None = None
         self._by_token = Gathering(self._devices_by_token, TOKENS_INTERVAL_S)
-        self._keeping = SqliteKeeping(self._write_settled, self._read_settled, unfolded, log_ahead)
-        self._people = SqlitePeople(
-            partial(self._run, writer), partial(self._run, reader), unfolded, self._insist_on_room
-        )
+        write, read = partial(self._run, writer), partial(self._run, reader)
+        self._keeping = SqliteKeeping(write, read, self._read_settled, unfolded, log_ahead)
+        self._people = SqlitePeople(write, read, unfolded, self._insist_on_room)
 
     @property
     def cursor_scope(self) -> CursorScope:
@@ -186,10 +188,11 @@ class SqliteStorage:
         ends long before as much has come again."""
         try:
             fold = await self._run(self._writer, partial(Fold, unfolded=self._unfolded))
-            arrived = self._unfolded.arrival
+            arrived, held = self._unfolded.arrival, self._unfolded.bytes
             while not fold.done and self._closing is None:
                 came, arrived = self._unfolded.arrival - arrived, self._unfolded.arrival
-                await self._run(self._writer, partial(self._step, fold, came))
+                grew, held = self._unfolded.bytes - held, self._unfolded.bytes
+                await self._run(self._writer, partial(self._step, fold, came, grew))
         except StorageError as error:
             # It is tried again after some further commit; until then the journal grows.
             if self._closing is None:
@@ -197,9 +200,9 @@ class SqliteStorage:
         finally:
             self._folding = None
 
-    def _step(self, fold: Fold, came: int, connection: sqlite3.Connection) -> None:
+    def _step(self, fold: Fold, came: int, grew: int, connection: sqlite3.Connection) -> None:
         self._insist_on_room()
-        fold.step(max(FOLD_STEP_ENTRIES_MIN, 4 * came))
+        fold.step(max(FOLD_STEP_ENTRIES_MIN, 4 * came), 4 * grew)
 
     def _insist_on_room(self) -> None:
         if not self._enough_room():
@@ -259,18 +262,27 @@ class SqliteStorage:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        if self._folding is not None:
-            await self._folding
-        with suppress(StorageError):
-            # What cannot be folded now is in the journal, and is folded some other day.
-            await carry(self._writer, self._guarded(self._settle))
-        await self._resources.aclose()
+        try:
+            if self._folding is not None:
+                await self._folding
+            with suppress(StorageError):
+                # What cannot be folded now is in the journal, and is folded some other day.
+                await carry(self._writer, self._guarded(self._settle))
+        finally:
+            await self._resources.aclose()
 
     def _settle(self, connection: sqlite3.Connection) -> None:
         """Fold everything, so that pages alone say what the store holds."""
-        if not self._unfolded.is_empty():
-            self._insist_on_room()
-            fold_all(connection, self._unfolded)
+        fold_all(connection, self._unfolded, self._insist_on_room)
+
+    async def _nearly_settle(self) -> None:
+        """Fold between commits until little is left, so that senders do not wait for the rest."""
+        before = self._unfolded.bytes + 1
+        while SETTLED_BYTES_MAX < self._unfolded.bytes < before and self._closing is None:
+            before = self._unfolded.bytes
+            if self._folding is None:
+                self._folding = asyncio.create_task(self._fold())
+            await asyncio.shield(self._folding)
 
     async def _write_settled(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run what knows of no journal, at a moment when there is none."""
@@ -279,10 +291,12 @@ class SqliteStorage:
             self._settle(connection)
             return function(connection)
 
+        await self._nearly_settle()
         return await self._run(self._writer, settled)
 
     async def _read_settled(self, question: Callable[[sqlite3.Connection], Result]) -> Result:
         """The same, of what was durable when it was asked."""
+        await self._nearly_settle()
         await self._run(self._writer, self._settle)
         return await self._run(self._reader, question)
 

@@ -1,6 +1,6 @@
 """How old entries are and what may go, in SQLite: small functions over a connection, one door.
 
-They know nothing of the journal: whoever calls them has folded it.
+They know nothing of the journal; `look`, which asks how old entries are, finds it folded.
 """
 
 from __future__ import annotations
@@ -39,11 +39,15 @@ _DAY_MS = 24 * 60 * 60 * 1000
 
 
 class SqliteKeeping:
-    """The door of keeping.py over the two connections of a store."""
+    """The door of keeping.py over the two connections of a store. read_settled: reads when pages
+    hold everything."""
 
-    def __init__(self, write: Run, read: Run, unfolded: Unfolded, log_ahead: Path) -> None:
+    def __init__(
+        self, write: Run, read: Run, read_settled: Run, unfolded: Unfolded, log_ahead: Path
+    ) -> None:
         self._write = write
         self._read = read
+        self._read_settled = read_settled
         self._unfolded = unfolded
         self._log_ahead = log_ahead
 
@@ -59,7 +63,7 @@ class SqliteKeeping:
 
     async def look(self, begin: int, clock_ms: int, default: Keep) -> Look:
         question = partial(look, begin=begin, clock_ms=clock_ms, default=default)
-        found: Look = await self._read(question)
+        found: Look = await self._read_settled(question)
         return found
 
     async def keep(self, account: AccountId, entries: int | None, age_ms: int | None) -> None:

@@ -20,7 +20,10 @@ import pytest
 
 from syncd import errors
 from syncd.model import Accepted, CursorScope, Work
-from syncd.storage import Storage, StorageError, StoreRefused
+from syncd.persisted_clock import ClockReading
+from syncd.storage import Storage, StorageError, StoreRefused, folding
+from syncd.storage import sqlite as module
+from syncd.storage.keeping import Keep, Look
 from syncd.storage.sqlite import DATABASE_NAME, LOCK_NAME, SqliteStorage, open_sqlite
 from syncd.storage.sqlite_connection import (
     CHECKPOINT_BYTES,
@@ -291,6 +294,68 @@ async def test_the_journal_is_folded_behind_the_commits(eager: SqliteStorage) ->
     assert await execute(eager, "SELECT log, max(last) FROM pages GROUP BY log") == [(1, 6), (2, 6)]
     assert await execute(eager, "SELECT * FROM journal") == []
     assert (await page(eager)).entries == encoded(1, 2, 3, 4, 5, 6)
+
+
+async def test_the_clock_is_noted_beside_the_journal(storage: SqliteStorage) -> None:
+    await storage.commit(sending(1))
+    await storage.keeping.note(ClockReading(60_000, 0))
+    await storage.keeping.thin(60_000)
+    await storage.keeping.drop_keys(60_000)
+    await storage.keeping.keep(ALICE, 5, None)
+    assert len(await execute(storage, "SELECT * FROM journal")) == 1
+    assert await storage.keeping.look(0, 60_000, Keep(age_ms=1)) == Look(2, (), None)
+    assert await execute(storage, "SELECT * FROM journal") == []
+
+
+async def test_senders_have_their_turns_while_a_trim_has_the_journal_folded(
+    storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SETTLED_BYTES_MAX", 2_000)
+    monkeypatch.setattr(module, "FOLD_STEP_ENTRIES_MIN", 8)
+    await storage.commit(sending(*range(1, 401)))
+    trim = asyncio.create_task(storage.trim(ALICE, 3))
+    committed = 400
+    while not trim.done():
+        committed += 1
+        await storage.commit(sending(committed))
+    assert await trim == 2
+    assert committed > 410
+    assert (await page(storage, after=2)).entries == encoded(*range(3, committed + 1))
+
+
+async def test_a_fold_ends_where_bodies_are_large(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes while rows of the journal are dropped is less than what is dropped."""
+    monkeypatch.setattr(module, "FOLD_STEP_ENTRIES_MIN", 4)
+    storage = await open_sqlite(folder, journal_bytes_max=1_000_000)
+    await populate(storage)
+    largest = 0
+    try:
+        for first in range(1, 960, 16):
+            drafts = [written(number, bytes(32_000)) for number in range(first, first + 16)]
+            await storage.commit(sending(*drafts))
+            largest = max(largest, storage._unfolded.bytes)
+    finally:
+        await storage.close()
+    assert largest < 12_000_000
+
+
+async def test_a_disk_that_fills_up_stops_a_fold_at_once_between_its_steps(
+    storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folding, "_STEP_BYTES", 200)
+    monkeypatch.setattr(folding, "_STEP_ENTRIES_MIN", 4)
+    await storage.commit(sending(*range(1, 41)))
+    room = iter([True] * 4)
+    monkeypatch.setattr(storage, "_enough_room", lambda: next(room, False))
+    with pytest.raises(StorageError, match="almost full") as caught:
+        await storage.trim(ALICE, 3)
+    assert (caught.value.definite, caught.value.refusal) == (True, errors.STORAGE_FULL)
+    assert await execute(storage, "SELECT * FROM pages") != []
+    monkeypatch.undo()
+    assert await storage.trim(ALICE, 3) == 2
+    assert (await page(storage, after=2)).entries == encoded(*range(3, 41))
 
 
 async def test_what_folds_at_once_does_not_mislead_a_fold_that_is_under_way(
