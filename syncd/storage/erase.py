@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from contextlib import suppress
 
 from syncd import chain, heading
 from syncd.model import AccountId, Identity, Kind, Seq
@@ -25,7 +24,7 @@ _SECURE_DELETE = ("OFF", "ON", "FAST")
 
 def erase_body(connection: sqlite3.Connection, account: AccountId, seq: Seq) -> int:
     """What the door's `erase` promises, of a store whose pages hold everything. The bytes leave the
-    file, too, not only its rows."""
+    file, too, not only its rows. The caller owes `empty_wal`, until that tells that it did so."""
     # Without it SQLite would leave the body in the free part of its page; always, it would cost
     # every trim.
     (before,) = connection.execute("PRAGMA secure_delete").fetchone()
@@ -35,7 +34,6 @@ def erase_body(connection: sqlite3.Connection, account: AccountId, seq: Seq) -> 
     finally:
         connection.execute(f"PRAGMA secure_delete = {_SECURE_DELETE[before]}")
     transact(connection, _overwrite_free_pages)
-    _empty_wal(connection)
     return erased
 
 
@@ -83,14 +81,17 @@ def _overwrite_free_pages(connection: sqlite3.Connection) -> None:
     connection.execute(_SQL["empty_journal"])
 
 
-def _empty_wal(connection: sqlite3.Connection) -> None:
-    """The WAL still holds the pages as they were. Where a reader is in the way, the next checkpoint
-    empties it: nobody waits for that."""
+def empty_wal(connection: sqlite3.Connection) -> bool:
+    """Let the WAL, which still holds pages as they were, hold nothing. False where a reader is in
+    the way: nobody waits for that. An ordinary checkpoint would leave what it does not overwrite.
+    """
     ((patience_ms,),) = connection.execute("PRAGMA busy_timeout").fetchall()
     connection.execute("PRAGMA busy_timeout = 0")
     try:
-        with suppress(sqlite3.OperationalError):
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        ((busy, _, _),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return not busy
+    except sqlite3.OperationalError:
+        return False
     finally:
         connection.execute(f"PRAGMA busy_timeout = {patience_ms:d}")
 

@@ -39,7 +39,7 @@ from syncd.storage import StorageError, StoreRefused, sqlite_identity
 from syncd.storage.database_file import DATABASE_NAME as DATABASE_NAME
 from syncd.storage.database_file import LOCK_NAME as LOCK_NAME
 from syncd.storage.database_file import claim, make_database
-from syncd.storage.erase import erase_body, find_edits
+from syncd.storage.erase import empty_wal, erase_body, find_edits
 from syncd.storage.folding import Fold, fold_all
 from syncd.storage.folding import load as load_journal
 from syncd.storage.gathering import Gathering
@@ -153,11 +153,14 @@ class SqliteStorage:
         self._unfolded = unfolded
         self._journal_bytes_max = journal_bytes_max
         self._folding: asyncio.Task[None] | None = None
+        self._erased_in_wal = False
         self._unknown: StorageError | None = None
         self._closing: asyncio.Task[None] | None = None
         self._by_token = Gathering(self._devices_by_token, TOKENS_INTERVAL_S)
         write, read = partial(self._run, writer), partial(self._run, reader)
-        self._keeping = SqliteKeeping(write, read, self._read_settled, unfolded, log_ahead)
+        self._keeping = SqliteKeeping(
+            write, read, self._read_settled, self._tidy, unfolded, log_ahead
+        )
         self._people = SqlitePeople(write, read, unfolded, self._insist_on_room)
 
     @property
@@ -233,7 +236,17 @@ class SqliteStorage:
         return await self._write_settled(trim)
 
     async def erase(self, account: AccountId, seq: Seq) -> int:
-        return await self._write_settled(partial(erase_body, account=account, seq=seq))
+        def erase_here(connection: sqlite3.Connection) -> int:
+            erased = erase_body(connection, account, seq)
+            self._erased_in_wal = True
+            self._tidy(connection)
+            return erased
+
+        return await self._write_settled(erase_here)
+
+    def _tidy(self, connection: sqlite3.Connection) -> None:
+        if self._erased_in_wal:
+            self._erased_in_wal = not empty_wal(connection)
 
     async def import_account(self, account: AccountId, path: Path) -> Imported:
         """See importing.import_account. Raises TransferRefused, OSError and StorageError."""

@@ -40,14 +40,21 @@ _DAY_MS = 24 * 60 * 60 * 1000
 
 class SqliteKeeping:
     """The door of keeping.py over the two connections of a store. read_settled: reads when pages
-    hold everything."""
+    hold everything. tidy: called whenever the clock is noted, on the thread that writes."""
 
     def __init__(
-        self, write: Run, read: Run, read_settled: Run, unfolded: Unfolded, log_ahead: Path
+        self,
+        write: Run,
+        read: Run,
+        read_settled: Run,
+        tidy: Callable[[sqlite3.Connection], None],
+        unfolded: Unfolded,
+        log_ahead: Path,
     ) -> None:
         self._write = write
         self._read = read
         self._read_settled = read_settled
+        self._tidy = tidy
         self._unfolded = unfolded
         self._log_ahead = log_ahead
 
@@ -57,6 +64,7 @@ class SqliteKeeping:
 
     async def note(self, reading: ClockReading) -> None:
         await self._write(partial(note, unfolded=self._unfolded, reading=reading))
+        await self._write(self._tidy)
 
     async def thin(self, clock_ms: int) -> None:
         await self._write(partial(thin, clock_ms=clock_ms))

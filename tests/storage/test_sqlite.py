@@ -307,6 +307,23 @@ async def test_the_clock_is_noted_beside_the_journal(storage: SqliteStorage) -> 
     assert await execute(storage, "SELECT * FROM journal") == []
 
 
+async def test_an_erased_body_leaves_the_log_ahead_once_no_reader_is_in_the_way(
+    storage: SqliteStorage, folder: Path
+) -> None:
+    body = b"whatever nobody shall read again"
+    await send(storage, written(1, body))
+    with closing(sqlite3.connect(folder / DATABASE_NAME, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM logs").fetchone()
+        await storage.erase(ALICE, 1)
+        assert body in (folder / WAL_NAME).read_bytes()
+        await storage.keeping.note(ClockReading(60_000, 0))
+        assert body in (folder / WAL_NAME).read_bytes()
+    await storage.keeping.note(ClockReading(120_000, 0))
+    assert body not in (folder / WAL_NAME).read_bytes()
+    assert body not in (folder / DATABASE_NAME).read_bytes()
+
+
 async def test_senders_have_their_turns_while_a_trim_has_the_journal_folded(
     storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
