@@ -9,13 +9,13 @@ virtual or real, so records of several processes can be merged.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import IO, TypeAlias
 
 import msgspec
 
-from syncd.model import Identity
+from syncd.recording.journal import fingerprint as fingerprint
 
 DEVICE, SERVER = "device", "server"
 """The two sides from which things are told."""
@@ -345,13 +345,6 @@ Record: TypeAlias = Begin | Device | Login | Send | Answer | _Syncing | _Durable
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Record)
-
-
-def fingerprint(body: bytes, kind: int = 1, target: Identity | None = None) -> str:
-    """Of what a message says, where it has no body of what it does to which other one: short enough
-    to print, long enough never to meet another."""
-    about = "" if target is None else f"{target.device}#{target.number}"
-    return blake2b(body or f"{kind} {about}".encode(), digest_size=8).hexdigest()
 
 
 class History:

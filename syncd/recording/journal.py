@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 
 from syncd import __version__
-from syncd.model import AccountId, CursorScope, DeviceId, Identity, Seq
+from syncd.model import AccountId, CursorScope, DeviceId, Identity, Kind, Seq
 from syncd.wire.frames import Entry
 
 log = logging.getLogger(__name__)
@@ -151,11 +151,11 @@ def named(device: DeviceId, number: int) -> str:
     return f"{device}#{number}"
 
 
-def fingerprint(body: bytes, kind: int, target: Identity | None) -> str:
+def fingerprint(body: bytes, kind: int = Kind.MESSAGE, target: Identity | None = None) -> str:
     """What is told of a body instead of the body; where there is none, of what is done to which
-    other message."""
+    other message. Short enough to print, long enough never to meet another."""
     about = "" if target is None else named(target.device, target.number)
-    return blake2b(body or f"{kind} {about}".encode(), digest_size=8).hexdigest()
+    return blake2b(body or f"{kind:d} {about}".encode(), digest_size=8).hexdigest()
 
 
 def content(entry: Entry) -> tuple[str, str | None]:

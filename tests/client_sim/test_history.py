@@ -27,7 +27,6 @@ from client_sim.history import (
 from client_sim.judging.court import judge
 from client_sim.judging.judges import JUDGES
 from client_sim.judging.verdict import Ruling
-from syncd.model import DeviceId, Identity
 
 PAGE = Path(history.__file__).with_name("HISTORY.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```jsonl\n(.*?)```", PAGE, re.DOTALL)
@@ -105,12 +104,3 @@ def test_histories_of_one_clock_become_one() -> None:
     server = [Phase(at=at, by=history.SERVER, name="p") for at in (2.0, 2.5)]
     assert [each.at for each in merged(device, server)] == [1.0, 2.0, 2.0, 2.5, 3.0]
     assert merged(device, server)[1] is device[1]
-
-
-def test_a_fingerprint_tells_bodies_apart() -> None:
-    assert fingerprint(b"a") != fingerprint(b"b")
-    assert len(fingerprint(b"a")) == 16
-    one, other = (Identity(DeviceId("d"), number) for number in (1, 2))
-    assert fingerprint(b"a") == fingerprint(b"a", 2, one)
-    without = {fingerprint(b"", kind, about) for kind in (4, 5) for about in (one, other)}
-    assert len(without) == 4

@@ -123,7 +123,10 @@ def test_half_a_record_is_taken_back(tmp_path: Path, caplog: pytest.LogCaptureFi
     ]
 
 
-def test_a_fingerprint_is_that_of_histories() -> None:
-    target = Identity(DeviceId("d1"), 7)
-    for said in ((b"hello", 1, None), (b"better", 2, target), (b"", 5, target), (b"", 1, None)):
-        assert fingerprint(*said) == history.fingerprint(*said)
+def test_a_fingerprint_tells_bodies_apart() -> None:
+    assert fingerprint(b"a") != fingerprint(b"b")
+    assert len(fingerprint(b"a")) == 16
+    one, other = (Identity(DeviceId("d"), number) for number in (1, 2))
+    assert fingerprint(b"a") == fingerprint(b"a", 2, one)
+    without = {fingerprint(b"", kind, about) for kind in (4, 5) for about in (one, other)}
+    assert len(without) == 4
